@@ -1,0 +1,45 @@
+"""The contract: what goes in and out over HTTP, and what the messages on the wire are made of.
+
+These models are the only definition of the names. `wire` derives its decoders from them, OpenAPI its schemas, and the
+page's types are generated from them.
+"""
+
+from backend.schema.answer import GraphAnswer, Timings
+from backend.schema.failure import ErrorAnswer, ErrorBody
+from backend.schema.graph import Derivative, Graph, GraphEdge, GraphGroup, GraphNode, NextFunction, SavedTensor
+from backend.schema.health import Attack, Health, Layer, SandboxReport
+from backend.schema.problem import Frame, Problem
+from backend.schema.request import GraphRequest, Options
+from backend.schema.step import Binding, Event, Notice, Output, Result, Step, Update
+from backend.schema.tensor import Number, TensorSummary
+
+__all__ = [
+    "Attack",
+    "Binding",
+    "Derivative",
+    "ErrorAnswer",
+    "ErrorBody",
+    "Event",
+    "Frame",
+    "Graph",
+    "GraphAnswer",
+    "GraphEdge",
+    "GraphGroup",
+    "GraphNode",
+    "GraphRequest",
+    "Health",
+    "Layer",
+    "NextFunction",
+    "Notice",
+    "Number",
+    "Options",
+    "Output",
+    "Problem",
+    "Result",
+    "SandboxReport",
+    "SavedTensor",
+    "Step",
+    "TensorSummary",
+    "Timings",
+    "Update",
+]

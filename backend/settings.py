@@ -1,0 +1,37 @@
+"""Settings: the only reader of the environment (variables with the prefix ``CHAINRULE_``)."""
+
+from __future__ import annotations
+
+import os
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Sizes are bytes, durations seconds, unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="CHAINRULE_", extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+
+    code_bytes: int = Field(64 * 1024, ge=1, description="Largest snippet, in bytes of UTF-8.")
+    cpu_seconds: float = Field(10.0, gt=0, description="CPU time of one run.")
+    wall_seconds: float = Field(30.0, gt=0, description="Wall time of one run.")
+    memory_bytes: int = Field(1024 * MIB, ge=64 * MIB, description="Memory that one run may add to the warm process.")
+    output_bytes: int = Field(256 * 1024, ge=1024, description="Text that one run may print; the rest is cut.")
+    message_bytes: int = Field(32 * MIB, ge=64 * 1024, description="Largest single message out of the sandbox.")
+    run_bytes: int = Field(256 * MIB, ge=64 * 1024, description="All messages of one run together.")
+
+    concurrent_runs: int = Field(
+        default_factory=lambda: max(2, os.cpu_count() or 2), ge=1, description="Runs at the same time."
+    )
+    queue_length: int = Field(64, ge=0, description="Runs that may wait; the next is answered 503.")
+    warm_children: int = Field(2, ge=1, description="Locked processes kept ready.")
+
+    unsafe_local: bool = Field(
+        False, description="Start although the sandbox's minimum does not hold; then binds loopback only."
+    )

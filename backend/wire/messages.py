@@ -1,0 +1,135 @@
+"""What the tracer sends out of the sandbox.
+
+A frame on the pipe is a 4-byte big-endian length and that many bytes of MessagePack: one map with a `type`.
+
+Topology once, numbers often: `graph` carries the structure and a slot table, `step` the numbers of one pass as flat
+buffers laid out by that table. Nodes and edges are integers here (`n3` is 3, `e3` is 3); the JSON answer spells them.
+
+A slot is one tensor's summary at `offset` of the buffer, in elements::
+
+    min, max, mean, std, nan, inf, then `count` values, or, if `thumb` is [h, w], h * w block means
+
+`nan` is -1 when the slot is empty in this step (no gradient came), so one table serves steps with and without. A missing
+statistic is NaN. `wide` slots lie in the float64 buffer: float64, complex and integer tensors, which float32 would round.
+Complex tensors send no statistics and 2 * count numbers, real and imaginary part in turn. `count` is 0 when values are
+not sent (numel > preview, or meta); what the elements are is then in `thumb`, if there is one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from backend.schema import Binding, GraphEdge, GraphGroup, GraphNode, Notice, Output, Problem, Result
+from backend.wire.struct import struct_for
+
+PROTOCOL: Final = 1
+
+STATISTICS: Final = 6
+"""Numbers before a slot's values: min, max, mean, std, nan, inf."""
+
+PHASES: Final = ("forward", "backward", "update", "zero_grad")
+"""`events` name a phase by its place in this tuple."""
+
+SLOT_KINDS: Final = ("value", "grad", "edge_grad", "leaf_grad", "after")
+"""What a slot summarises, by its place in this tuple. `edge_grad`'s target is an edge, the others' a node."""
+
+Node = struct_for(GraphNode)
+Edge = struct_for(GraphEdge)
+Group = struct_for(GraphGroup)
+
+
+class Slot(msgspec.Struct, array_like=True, frozen=True):
+    """Where one tensor's summary lies in the step's buffers."""
+
+    target: int
+    kind: int
+    output: int
+    shape: list[int]
+    dtype: str
+    device: str
+    wide: bool
+    offset: int
+    count: int
+    thumb: tuple[int, int] | None = None
+
+
+class GraphMessage(msgspec.Struct, tag="graph", tag_field="type", forbid_unknown_fields=True):
+    """A structure that was not sent before."""
+
+    id: str
+    nodes: list[Node]  # type: ignore[valid-type]  # made by struct_for: a class, but not to mypy
+    edges: list[Edge]  # type: ignore[valid-type]  # likewise
+    groups: list[Group]  # type: ignore[valid-type]  # likewise
+    slots: list[Slot]
+    floats: int
+    """Length of the float32 buffer of each of its steps, in elements."""
+    doubles: int
+    """Length of the float64 buffer, in elements."""
+
+
+class UpdateRecord(msgspec.Struct, array_like=True, frozen=True):
+    """One parameter was written: before, after and gradient are slots of kind value, after and grad or leaf_grad."""
+
+    parameter: int
+    name: str | None
+    optimizer: str | None
+
+
+class StepMessage(msgspec.Struct, tag="step", tag_field="type", forbid_unknown_fields=True):
+    """The numbers of one pass.
+
+    `events` are [phase, target, line]: target is a node, or -1 - edge; line 0 is none. `floats` and `doubles` are the
+    buffers, little-endian float32 and float64.
+    """
+
+    index: int
+    graph: str
+    events: list[tuple[int, int, int]]
+    floats: bytes
+    doubles: bytes
+    loss: float | None = None
+    loss_node: int | None = None
+    updates: list[UpdateRecord] = []
+
+
+class DoneMessage(msgspec.Struct, tag="done", tag_field="type", forbid_unknown_fields=True):
+    """The last message. What the tracer says of itself; the supervisor's outcome has the last word."""
+
+    status: str
+    run_ms: float
+    trace_ms: float
+
+
+BindingMessage = struct_for(Binding, tag="binding")
+OutputMessage = struct_for(Output, tag="output")
+ResultMessage = struct_for(Result, tag="result")
+NoticeMessage = struct_for(Notice, tag="notice")
+ProblemMessage = struct_for(Problem, tag="problem")
+
+Message = (
+    GraphMessage
+    | StepMessage
+    | BindingMessage
+    | OutputMessage
+    | ResultMessage
+    | NoticeMessage
+    | ProblemMessage
+    | DoneMessage
+)
+
+
+class Job(msgspec.Struct, forbid_unknown_fields=True):
+    """What the server sends into the sandbox: the snippet, its options, and the limits that messages should name."""
+
+    code: str
+    backward: str = "auto"
+    seed: int | None = 0
+    preview: int = 64
+    trace: str = "every"
+    cpu_seconds: float = 10.0
+    wall_seconds: float = 30.0
+    memory_bytes: int = 1 << 30
+    output_bytes: int = 256 * 1024
+    message_bytes: int = 32 << 20
