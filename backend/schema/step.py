@@ -35,8 +35,8 @@ class Step(Model):
     graph: str
     events: list[Event]
     values: dict[str, TensorSummary] = Field(description="Node id -> its (first) output.")
-    outputs: dict[str, list[TensorSummary]] = Field(
-        default_factory=dict, description="Node id -> all outputs, for nodes with several."
+    outputs: dict[str, list[TensorSummary | None]] = Field(
+        default_factory=dict, description="Node id -> all outputs, for nodes with several; null for one not looked at."
     )
     grads: dict[str, TensorSummary] = Field(description="Node id -> the accumulated gradient that entered it.")
     output_grads: dict[str, list[TensorSummary | None]] = Field(

@@ -17,7 +17,7 @@ not sent (numel > preview, or meta); what the elements are is then in `thumb`, i
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -35,9 +35,15 @@ PHASES: Final = ("forward", "backward", "update", "zero_grad")
 SLOT_KINDS: Final = ("value", "grad", "edge_grad", "leaf_grad", "after")
 """What a slot summarises, by its place in this tuple. `edge_grad`'s target is an edge, the others' a node."""
 
-Node = struct_for(GraphNode)
-Edge = struct_for(GraphEdge)
-Group = struct_for(GraphGroup)
+if TYPE_CHECKING:
+    # Classes made at run time are opaque to a type checker; the models that they are made from have the same fields.
+    Node = GraphNode
+    Edge = GraphEdge
+    Group = GraphGroup
+else:
+    Node = struct_for(GraphNode)
+    Edge = struct_for(GraphEdge)
+    Group = struct_for(GraphGroup)
 
 
 class Slot(msgspec.Struct, array_like=True, frozen=True):
@@ -59,9 +65,9 @@ class GraphMessage(msgspec.Struct, tag="graph", tag_field="type", forbid_unknown
     """A structure that was not sent before."""
 
     id: str
-    nodes: list[Node]  # type: ignore[valid-type]  # made by struct_for: a class, but not to mypy
-    edges: list[Edge]  # type: ignore[valid-type]  # likewise
-    groups: list[Group]  # type: ignore[valid-type]  # likewise
+    nodes: list[Node]
+    edges: list[Edge]
+    groups: list[Group]
     slots: list[Slot]
     floats: int
     """Length of the float32 buffer of each of its steps, in elements."""
@@ -102,11 +108,18 @@ class DoneMessage(msgspec.Struct, tag="done", tag_field="type", forbid_unknown_f
     trace_ms: float
 
 
-BindingMessage = struct_for(Binding, tag="binding")
-OutputMessage = struct_for(Output, tag="output")
-ResultMessage = struct_for(Result, tag="result")
-NoticeMessage = struct_for(Notice, tag="notice")
-ProblemMessage = struct_for(Problem, tag="problem")
+if TYPE_CHECKING:
+    BindingMessage = Binding
+    OutputMessage = Output
+    ResultMessage = Result
+    NoticeMessage = Notice
+    ProblemMessage = Problem
+else:
+    BindingMessage = struct_for(Binding, tag="binding")
+    OutputMessage = struct_for(Output, tag="output")
+    ResultMessage = struct_for(Result, tag="result")
+    NoticeMessage = struct_for(Notice, tag="notice")
+    ProblemMessage = struct_for(Problem, tag="problem")
 
 Message = (
     GraphMessage

@@ -10,11 +10,14 @@ from __future__ import annotations
 import types
 import typing
 from functools import cache
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Union, cast, get_args, get_origin
 
 import msgspec
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @cache
@@ -27,7 +30,7 @@ def struct_for(model: type[BaseModel], tag: str | None = None) -> type[msgspec.S
         if field.is_required():
             required.append((name, annotation))
         elif field.default_factory is not None:
-            optional.append((name, annotation, msgspec.field(default_factory=field.default_factory)))
+            optional.append((name, annotation, msgspec.field(default_factory=cast("Callable[[], Any]", field.default_factory))))
         else:
             assert field.default is not PydanticUndefined
             optional.append((name, annotation, field.default))

@@ -1,0 +1,127 @@
+"""Bytes out of the sandbox -> checked messages. Whoever wrote them is hostile until the check is through."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final, cast, get_args
+
+import msgspec
+
+from backend.errors import WireError
+from backend.schema.answer import Status
+from backend.wire.layout import check_slots, check_step
+from backend.wire.messages import (
+    BindingMessage,
+    DoneMessage,
+    GraphMessage,
+    Message,
+    NoticeMessage,
+    OutputMessage,
+    ProblemMessage,
+    ResultMessage,
+    StepMessage,
+)
+from backend.wire.topology import check_topology
+
+MESSAGES_LIMIT: Final = 200_000
+"""Messages of one run."""
+
+STATUSES: Final = frozenset(get_args(Status))
+NODE_ID: Final = re.compile(r"n[0-9]{1,9}")
+LINE_LIMIT: Final = 2**31
+TRACEBACK_LIMIT: Final = 1_000
+
+Note = BindingMessage | OutputMessage | ResultMessage | NoticeMessage | ProblemMessage
+
+_DECODER: Final = msgspec.msgpack.Decoder(cast("type[Message]", Message))
+
+
+class Unpacker:
+    """Reads one run's frames, in order. It remembers the graphs, so that a step can be checked against its own."""
+
+    def __init__(self, *, message_bytes: int, messages: int = MESSAGES_LIMIT) -> None:
+        self._message_bytes = message_bytes
+        self._messages = messages
+        self._count = 0
+        self._graphs: dict[str, GraphMessage] = {}
+        self._last_step = -1
+        self._done = False
+
+    def read(self, frame: bytes) -> Message:
+        """The message in one frame (without its length), checked from end to end in time linear in its length.
+
+        Errors:
+            WireError: anything that the wire does not allow; nothing else escapes.
+        """
+        self._count += 1
+        if len(frame) > self._message_bytes:
+            raise WireError(f"message of {len(frame)} bytes, at most {self._message_bytes} are allowed")
+        if self._count > self._messages:
+            raise WireError(f"more than {self._messages} messages")
+        if self._done:
+            raise WireError("a message after the one that said it was the last")
+        message = _decode(frame)
+        if isinstance(message, GraphMessage):
+            self._read_graph(message)
+        elif isinstance(message, StepMessage):
+            self._read_step(message)
+        elif isinstance(message, DoneMessage):
+            _check_done(message)
+            self._done = True
+        else:
+            _check_note(message)
+        return message
+
+    def graph(self, graph_id: str) -> GraphMessage:
+        """The graph of that id.
+
+        Errors:
+            WireError: it was never sent.
+        """
+        try:
+            return self._graphs[graph_id]
+        except KeyError:
+            raise WireError(f"no graph {graph_id[:40]!r} was sent") from None
+
+    def _read_graph(self, message: GraphMessage) -> None:
+        if message.id in self._graphs:
+            raise WireError(f"graph {message.id[:40]!r} was sent twice")
+        check_topology(message)
+        check_slots(message)
+        self._graphs[message.id] = message
+
+    def _read_step(self, message: StepMessage) -> None:
+        if not self._last_step < message.index < LINE_LIMIT:
+            raise WireError(f"step {message.index} after step {self._last_step}")
+        check_step(message, self.graph(message.graph))
+        self._last_step = message.index
+
+
+def _decode(frame: bytes) -> Message:
+    """MessagePack -> struct; whatever the decoder raises becomes a `WireError`."""
+    try:
+        return _DECODER.decode(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MemoryError, OverflowError, ValueError) as error:
+        raise WireError(f"not a message: {str(error)[:200]}") from None
+
+
+def _check_done(message: DoneMessage) -> None:
+    if message.status not in STATUSES:
+        raise WireError(f"done with status {message.status[:40]!r}")
+    for name in ("run_ms", "trace_ms"):
+        value = getattr(message, name)
+        if not (math.isfinite(value) and value >= 0):
+            raise WireError(f"done with {name} {value}")
+
+
+def _check_note(message: Note) -> None:
+    """Bindings, output, results, notices and problems: their lines, and the node they point at."""
+    line = message.line
+    if line is not None and not 0 <= line < LINE_LIMIT:
+        raise WireError(f"{type(message).__name__.lower()} at line {line}")
+    if isinstance(message, BindingMessage | ResultMessage):
+        if message.node is not None and NODE_ID.fullmatch(message.node) is None:
+            raise WireError(f"{type(message).__name__.lower()} of node {message.node[:40]!r}")
+    elif isinstance(message, ProblemMessage) and len(message.traceback) > TRACEBACK_LIMIT:
+        raise WireError(f"problem with a traceback of {len(message.traceback)} frames")
