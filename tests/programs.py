@@ -1,0 +1,12 @@
+"""Programs that the tests need and that pip does not bring."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+
+def chromium() -> str | None:
+    """The installed Chromium or Chrome; None for the one that `playwright install chromium` downloaded."""
+    chosen = os.environ.get("CHROMIUM")
+    return chosen or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
