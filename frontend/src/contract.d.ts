@@ -1,0 +1,341 @@
+// Made from backend/schema by `make types`. Do not edit.
+
+/** One attack of the self-test, run for real in a real child at start. */
+export interface Attack {
+  name: string;
+  held: boolean;
+  detail?: string;
+}
+
+/** A value that a line gave a name to: what the editor shows beside the line. */
+export interface Binding {
+  line: number;
+  name: string;
+  /** "Tensor", "float", "Linear" … */
+  type_name: string;
+  /** The value, short enough to stand beside the line. */
+  text: string;
+  grad_fn?: string | null;
+  node?: string | null;
+  /** The step whose node it is. */
+  step?: number | null;
+}
+
+/** The derivative rule for one input. */
+export interface Derivative {
+  /** The input's name in torch's definition: "self", "other". */
+  input: string;
+  /** The same input as `GraphEdge.target_input` counts it. */
+  target_input: number;
+  /** In words: "grad * other". */
+  text: string;
+  latex: string;
+  /** The entry of torch's derivatives.yaml that says so. */
+  source: string;
+}
+
+/** Every answer with a status of 400 or more looks like this. */
+export interface ErrorAnswer {
+  error: ErrorBody;
+}
+
+/** What was wrong, where, and what to do. */
+export interface ErrorBody {
+  /** For programs: "busy", "unknown_format", "invalid_request". */
+  code: string;
+  /** For people. */
+  message: string;
+  /** What to do about it. */
+  hint?: string | null;
+  /** Which part of the request: "options.preview". */
+  where?: string | null;
+}
+
+/** One moment: a node computed, a gradient arriving at a node or leaving along an edge, an update, a zero_grad. */
+export interface Event {
+  phase: "forward" | "backward" | "update" | "zero_grad";
+  node?: string | null;
+  edge?: string | null;
+  line?: number | null;
+}
+
+/** One frame of the traceback, in the learner's own code. */
+export interface Frame {
+  line: number;
+  function: string;
+  code?: string;
+}
+
+/** One structure. Equal structures have equal ids, so a loop of equal steps has one graph. */
+export interface Graph {
+  id: string;
+  nodes: Array<GraphNode>;
+  edges: Array<GraphEdge>;
+  groups: Array<GraphGroup>;
+}
+
+/** What the snippet did. A snippet that fails has `status` other than "ok", a `problem`, and the trace so far. */
+export interface GraphAnswer {
+  status: "ok" | "error" | "timeout" | "memory" | "crashed" | "cancelled";
+  graphs: Array<Graph>;
+  steps: Array<Step>;
+  bindings: Array<Binding>;
+  output: Array<Output>;
+  result?: Result | null;
+  problem?: Problem | null;
+  notices?: Array<Notice>;
+  timings: Timings;
+}
+
+/** One use of a tensor, from the node that made it to the node that used it. */
+export interface GraphEdge {
+  id: string;
+  source: string;
+  target: string;
+  source_output?: number;
+  target_input?: number;
+}
+
+/** A module, a composite function or a loop body: nodes that are seen as one until it is opened. */
+export interface GraphGroup {
+  id: string;
+  parent?: string | null;
+  kind: "module" | "function" | "loop";
+  /** "layer1", "cross_entropy". */
+  label: string;
+  /** "Linear(64, 256)". */
+  type?: string | null;
+  line?: number | null;
+}
+
+/** A tensor, or the operation that made it (not `torch.autograd.graph.Node`, which is its grad_fn). */
+export interface GraphNode {
+  /** n0, n1, … by first appearance in this graph. */
+  id: string;
+  /** leaf: requires_grad and made by the user. data: no gradient wanted. op: computed. break: computed, and the gradient does not pass. */
+  kind: "leaf" | "data" | "op" | "break";
+  /** torch's name: "mul", "addmm", "randn". */
+  op: string;
+  /** "MulBackward0", or null. */
+  grad_fn?: string | null;
+  /** What the snippet calls it. */
+  names?: Array<string>;
+  /** 1-based line of the snippet. */
+  line?: number | null;
+  /** 1-based first column of the expression. */
+  column?: number | null;
+  end_line?: number | null;
+  /** 1-based column after the expression. */
+  end_column?: number | null;
+  /** The innermost group around it. */
+  group?: string | null;
+  is_leaf?: boolean;
+  requires_grad?: boolean;
+  is_parameter?: boolean;
+  /** How many tensors it returned. */
+  outputs?: number;
+  /** dim=1, eps=1e-05, other=3 … */
+  attributes?: Record<string, boolean | number | string | Array<number | string | boolean> | null>;
+  saved?: Array<SavedTensor>;
+  next_functions?: Array<NextFunction>;
+  derivatives?: Array<Derivative>;
+  /** For "break": why no gradient passes. */
+  reason?: string | null;
+}
+
+/** A snippet and how to run it. */
+export interface GraphRequest {
+  /** Python with torch, nn, F and math at hand. */
+  code: string;
+  options?: Options;
+}
+
+/** Is it well, and how safe is it. */
+export interface Health {
+  status: "ok" | "degraded" | "starting";
+  version: string;
+  python: string;
+  torch?: string | null;
+  /** Version of the `dot` program, or null when it is missing. */
+  graphviz?: string | null;
+  sandbox: SandboxReport;
+  /** running, queued, finished. */
+  runs?: Record<string, number>;
+}
+
+/** One layer of the sandbox and whether it HELD in the self-test, not whether it was asked for. */
+export interface Layer {
+  /** "seccomp", "landlock", "namespaces", "rlimits", "setuid", "clean_zygote". */
+  name: string;
+  held: boolean;
+  /** Part of the minimum without which the server does not start. */
+  required: boolean;
+  detail?: string;
+}
+
+/** One entry of `grad_fn.next_functions`: where the gradient of one input goes. */
+export interface NextFunction {
+  /** "AccumulateGrad", "AddBackward0", or null: this input needs no gradient. */
+  name: string | null;
+  /** The node of the graph that it belongs to. */
+  node?: string | null;
+  /** Which output of that function. */
+  output?: number;
+}
+
+/** Something the learner should know that is not an error: backward was run for them, output was cut. */
+export interface Notice {
+  /** "auto_backward", "output_cut" … */
+  kind: string;
+  message: string;
+  line?: number | null;
+}
+
+/** How to run and watch a snippet. */
+export interface Options {
+  /** auto: if the last value is a differentiable tensor and the snippet never called backward, seed it with ones and run backward. never: only what the snippet does itself. */
+  backward?: "auto" | "never";
+  /** torch.manual_seed and random.seed before the snippet; null for none. */
+  seed?: number | null;
+  /** Values kept per tensor; larger tensors get a thumbnail. */
+  preview?: number;
+  /** every: each step in full. sampled: the first steps and a thinning sample in full. */
+  trace?: "every" | "sampled";
+}
+
+/** Text that was printed. */
+export interface Output {
+  stream: "stdout" | "stderr";
+  text: string;
+  line?: number | null;
+}
+
+/** What went wrong, where, and what to do. */
+export interface Problem {
+  /** The exception's type ("RuntimeError") or what stopped the run ("timeout"). */
+  kind: string;
+  status: "error" | "timeout" | "memory" | "crashed" | "cancelled";
+  /** torch's or Python's own words, or ours where they have none. */
+  message: string;
+  /** What that means here. */
+  explanation?: string | null;
+  /** What to do. */
+  suggestion?: string | null;
+  /** 1-based line of the snippet. */
+  line?: number | null;
+  /** 1-based first column. */
+  column?: number | null;
+  end_line?: number | null;
+  /** 1-based column after the span. */
+  end_column?: number | null;
+  /** Which limit stopped it: "cpu", "wall", "memory", "messages". */
+  limit?: string | null;
+  /** The signal that ended it: "SIGSEGV". */
+  signal?: string | null;
+  traceback?: Array<Frame>;
+}
+
+/** The value of the last expression. */
+export interface Result {
+  line: number;
+  /** repr of the value, cut to a readable length. */
+  text: string;
+  node?: string | null;
+  step?: number | null;
+}
+
+/** Which layers held when the server started. */
+export interface SandboxReport {
+  /** Every required layer held. */
+  safe: boolean;
+  /** Started with --unsafe-local. */
+  unsafe_local?: boolean;
+  layers: Array<Layer>;
+  attacks?: Array<Attack>;
+}
+
+/** One thing that backward keeps alive. */
+export interface SavedTensor {
+  /** torch's name without the prefix: "self", "other", "result". */
+  name: string;
+  /** The node whose value it is, when it is one of the graph's. */
+  node?: string | null;
+  /** Which output of that node. */
+  output?: number;
+  shape?: Array<number> | null;
+  dtype?: string | null;
+  /** What is saved, in short, when it is not a tensor of the graph. */
+  text?: string | null;
+}
+
+/** One pass: forward, loss, backward, update, zero_grad, as far as the snippet did them. */
+export interface Step {
+  index: number;
+  graph: string;
+  events: Array<Event>;
+  /** Node id -> its (first) output. */
+  values: Record<string, TensorSummary>;
+  /** Node id -> all outputs, for nodes with several; null for one not looked at. */
+  outputs?: Record<string, Array<TensorSummary | null>>;
+  /** Node id -> the accumulated gradient that entered it. */
+  grads: Record<string, TensorSummary>;
+  /** Node id -> the gradient that entered each output, for nodes with several. */
+  output_grads?: Record<string, Array<TensorSummary | null>>;
+  /** Edge id -> that edge's own contribution. */
+  edge_grads: Record<string, TensorSummary>;
+  /** Leaf id -> its .grad after backward, where older gradients were piled up in it. */
+  leaf_grads?: Record<string, TensorSummary>;
+  loss?: number | "NaN" | "Infinity" | "-Infinity" | null;
+  /** Where backward started. */
+  loss_node?: string | null;
+  updates?: Array<Update>;
+}
+
+/** Shape, statistics and, when the tensor is small, every value. Statistics look at the finite elements only; they are null when there is none (empty, meta, complex). */
+export interface TensorSummary {
+  shape: Array<number>;
+  /** torch's own name: "torch.float32". */
+  dtype: string;
+  /** "cpu" or "meta". */
+  device: string;
+  numel: number;
+  min?: number | "NaN" | "Infinity" | "-Infinity" | null;
+  max?: number | "NaN" | "Infinity" | "-Infinity" | null;
+  mean?: number | "NaN" | "Infinity" | "-Infinity" | null;
+  /** torch.std (with Bessel's correction); null below two elements. */
+  std?: number | "NaN" | "Infinity" | "-Infinity" | null;
+  /** How many elements are NaN. */
+  nan?: number;
+  /** How many elements are infinite. */
+  inf?: number;
+  /** Row-major, all of them if numel <= preview, else null. */
+  values?: Array<number | "NaN" | "Infinity" | "-Infinity" | [number | "NaN" | "Infinity" | "-Infinity", number | "NaN" | "Infinity" | "-Infinity"]> | null;
+  /** Block means of the last two dims, at most 32x32, when not all values are there. */
+  thumb?: Array<Array<number | "NaN" | "Infinity" | "-Infinity">> | null;
+}
+
+/** Where the time went, in milliseconds. */
+export interface Timings {
+  /** Waiting for a place. */
+  queue?: number;
+  /** The snippet, with the tracer watching. */
+  run?: number;
+  /** Resolving, explaining and packing the trace, after the snippet's own code. */
+  trace?: number;
+  /** Unpacking, checking and writing the answer. */
+  encode?: number;
+  /** From the request's arrival to the answer. */
+  total?: number;
+}
+
+/** What an optimizer step, or the learner's own line, did to one parameter. */
+export interface Update {
+  /** The leaf's node id. */
+  parameter: string;
+  name?: string | null;
+  before?: TensorSummary | null;
+  after?: TensorSummary | null;
+  gradient?: TensorSummary | null;
+  /** "Adam", or null for an update by hand. */
+  optimizer?: string | null;
+}
