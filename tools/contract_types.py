@@ -8,32 +8,38 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from backend.schema import ErrorAnswer, GraphAnswer, GraphRequest, Health
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from pydantic import BaseModel
+
 TARGET = Path(__file__).parents[1] / "frontend" / "src" / "contract.d.ts"
 HEADER = "// Made from backend/schema by `make types`. Do not edit.\n"
-MODELS: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
-    (GraphRequest, "validation"),
-    (GraphAnswer, "serialization"),
-    (ErrorAnswer, "serialization"),
-    (Health, "serialization"),
-]
+REQUESTS = (GraphRequest,)
+ANSWERS = (GraphAnswer, ErrorAnswer, Health)
 PRIMITIVES = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean", "null": "null"}
 
 
 def contract() -> str:
-    """The text of the file."""
-    _, schema = models_json_schema(MODELS, ref_template="{model}")
-    return HEADER + "".join(_interface(name, model) for name, model in sorted(schema["$defs"].items()))
+    """The text of the file. An answer has all its fields; a request may leave out those with a default."""
+    requests, answers = _definitions(REQUESTS, "validation"), _definitions(ANSWERS, "serialization")
+    texts = {name: _interface(name, model, model["properties"]) for name, model in answers.items()}
+    texts |= {name: _interface(name, model, model.get("required", ())) for name, model in requests.items()}
+    return HEADER + "".join(text for _, text in sorted(texts.items()))
 
 
-def _interface(name: str, model: dict[str, Any]) -> str:
-    required = set(model.get("required", ()))
+def _definitions(models: Sequence[type[BaseModel]], mode: Literal["validation", "serialization"]) -> dict[str, Any]:
+    _, schema = models_json_schema([(model, mode) for model in models], ref_template="{model}")
+    return dict(schema["$defs"])
+
+
+def _interface(name: str, model: dict[str, Any], required: Collection[str]) -> str:
     lines = [f"\n{_comment(model, '')}export interface {name} {{\n"]
     for field, schema in model["properties"].items():
         mark = "" if field in required else "?"

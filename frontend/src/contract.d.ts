@@ -4,7 +4,7 @@
 export interface Attack {
   name: string;
   held: boolean;
-  detail?: string;
+  detail: string;
 }
 
 /** A value that a line gave a name to: what the editor shows beside the line. */
@@ -15,10 +15,10 @@ export interface Binding {
   type_name: string;
   /** The value, short enough to stand beside the line. */
   text: string;
-  grad_fn?: string | null;
-  node?: string | null;
+  grad_fn: string | null;
+  node: string | null;
   /** The step whose node it is. */
-  step?: number | null;
+  step: number | null;
 }
 
 /** The derivative rule for one input. */
@@ -46,24 +46,24 @@ export interface ErrorBody {
   /** For people. */
   message: string;
   /** What to do about it. */
-  hint?: string | null;
+  hint: string | null;
   /** Which part of the request: "options.preview". */
-  where?: string | null;
+  where: string | null;
 }
 
 /** One moment: a node computed, a gradient arriving at a node or leaving along an edge, an update, a zero_grad. */
 export interface Event {
   phase: "forward" | "backward" | "update" | "zero_grad";
-  node?: string | null;
-  edge?: string | null;
-  line?: number | null;
+  node: string | null;
+  edge: string | null;
+  line: number | null;
 }
 
 /** One frame of the traceback, in the learner's own code. */
 export interface Frame {
   line: number;
   function: string;
-  code?: string;
+  code: string;
 }
 
 /** One structure. Equal structures have equal ids, so a loop of equal steps has one graph. */
@@ -81,9 +81,9 @@ export interface GraphAnswer {
   steps: Array<Step>;
   bindings: Array<Binding>;
   output: Array<Output>;
-  result?: Result | null;
-  problem?: Problem | null;
-  notices?: Array<Notice>;
+  result: Result | null;
+  problem: Problem | null;
+  notices: Array<Notice>;
   timings: Timings;
 }
 
@@ -92,20 +92,20 @@ export interface GraphEdge {
   id: string;
   source: string;
   target: string;
-  source_output?: number;
-  target_input?: number;
+  source_output: number;
+  target_input: number;
 }
 
 /** A module, a composite function or a loop body: nodes that are seen as one until it is opened. */
 export interface GraphGroup {
   id: string;
-  parent?: string | null;
+  parent: string | null;
   kind: "module" | "function" | "loop";
   /** "layer1", "cross_entropy". */
   label: string;
   /** "Linear(64, 256)". */
-  type?: string | null;
-  line?: number | null;
+  type: string | null;
+  line: number | null;
 }
 
 /** A tensor, or the operation that made it (not `torch.autograd.graph.Node`, which is its grad_fn). */
@@ -117,30 +117,30 @@ export interface GraphNode {
   /** torch's name: "mul", "addmm", "randn". */
   op: string;
   /** "MulBackward0", or null. */
-  grad_fn?: string | null;
+  grad_fn: string | null;
   /** What the snippet calls it. */
-  names?: Array<string>;
+  names: Array<string>;
   /** 1-based line of the snippet. */
-  line?: number | null;
+  line: number | null;
   /** 1-based first column of the expression. */
-  column?: number | null;
-  end_line?: number | null;
+  column: number | null;
+  end_line: number | null;
   /** 1-based column after the expression. */
-  end_column?: number | null;
+  end_column: number | null;
   /** The innermost group around it. */
-  group?: string | null;
-  is_leaf?: boolean;
-  requires_grad?: boolean;
-  is_parameter?: boolean;
+  group: string | null;
+  is_leaf: boolean;
+  requires_grad: boolean;
+  is_parameter: boolean;
   /** How many tensors it returned. */
-  outputs?: number;
+  outputs: number;
   /** dim=1, eps=1e-05, other=3 … */
-  attributes?: Record<string, boolean | number | string | Array<number | string | boolean> | null>;
-  saved?: Array<SavedTensor>;
-  next_functions?: Array<NextFunction>;
-  derivatives?: Array<Derivative>;
+  attributes: Record<string, boolean | number | string | Array<number | string | boolean> | null>;
+  saved: Array<SavedTensor>;
+  next_functions: Array<NextFunction>;
+  derivatives: Array<Derivative>;
   /** For "break": why no gradient passes. */
-  reason?: string | null;
+  reason: string | null;
 }
 
 /** A snippet and how to run it. */
@@ -155,12 +155,12 @@ export interface Health {
   status: "ok" | "degraded" | "starting";
   version: string;
   python: string;
-  torch?: string | null;
+  torch: string | null;
   /** Version of the `dot` program, or null when it is missing. */
-  graphviz?: string | null;
+  graphviz: string | null;
   sandbox: SandboxReport;
   /** running, queued, finished. */
-  runs?: Record<string, number>;
+  runs: Record<string, number>;
 }
 
 /** One layer of the sandbox and whether it HELD in the self-test, not whether it was asked for. */
@@ -170,7 +170,7 @@ export interface Layer {
   held: boolean;
   /** Part of the minimum without which the server does not start. */
   required: boolean;
-  detail?: string;
+  detail: string;
 }
 
 /** One entry of `grad_fn.next_functions`: where the gradient of one input goes. */
@@ -178,9 +178,9 @@ export interface NextFunction {
   /** "AccumulateGrad", "AddBackward0", or null: this input needs no gradient. */
   name: string | null;
   /** The node of the graph that it belongs to. */
-  node?: string | null;
+  node: string | null;
   /** Which output of that function. */
-  output?: number;
+  output: number;
 }
 
 /** Something the learner should know that is not an error: backward was run for them, output was cut. */
@@ -188,7 +188,7 @@ export interface Notice {
   /** "auto_backward", "output_cut" … */
   kind: string;
   message: string;
-  line?: number | null;
+  line: number | null;
 }
 
 /** How to run and watch a snippet. */
@@ -207,7 +207,7 @@ export interface Options {
 export interface Output {
   stream: "stdout" | "stderr";
   text: string;
-  line?: number | null;
+  line: number | null;
 }
 
 /** What went wrong, where, and what to do. */
@@ -218,21 +218,21 @@ export interface Problem {
   /** torch's or Python's own words, or ours where they have none. */
   message: string;
   /** What that means here. */
-  explanation?: string | null;
+  explanation: string | null;
   /** What to do. */
-  suggestion?: string | null;
+  suggestion: string | null;
   /** 1-based line of the snippet. */
-  line?: number | null;
+  line: number | null;
   /** 1-based first column. */
-  column?: number | null;
-  end_line?: number | null;
+  column: number | null;
+  end_line: number | null;
   /** 1-based column after the span. */
-  end_column?: number | null;
+  end_column: number | null;
   /** Which limit stopped it: "cpu", "wall", "memory", "messages". */
-  limit?: string | null;
+  limit: string | null;
   /** The signal that ended it: "SIGSEGV". */
-  signal?: string | null;
-  traceback?: Array<Frame>;
+  signal: string | null;
+  traceback: Array<Frame>;
 }
 
 /** The value of the last expression. */
@@ -240,8 +240,8 @@ export interface Result {
   line: number;
   /** repr of the value, cut to a readable length. */
   text: string;
-  node?: string | null;
-  step?: number | null;
+  node: string | null;
+  step: number | null;
 }
 
 /** Which layers held when the server started. */
@@ -249,9 +249,9 @@ export interface SandboxReport {
   /** Every required layer held. */
   safe: boolean;
   /** Started with --unsafe-local. */
-  unsafe_local?: boolean;
+  unsafe_local: boolean;
   layers: Array<Layer>;
-  attacks?: Array<Attack>;
+  attacks: Array<Attack>;
 }
 
 /** One thing that backward keeps alive. */
@@ -259,13 +259,13 @@ export interface SavedTensor {
   /** torch's name without the prefix: "self", "other", "result". */
   name: string;
   /** The node whose value it is, when it is one of the graph's. */
-  node?: string | null;
+  node: string | null;
   /** Which output of that node. */
-  output?: number;
-  shape?: Array<number> | null;
-  dtype?: string | null;
+  output: number;
+  shape: Array<number> | null;
+  dtype: string | null;
   /** What is saved, in short, when it is not a tensor of the graph. */
-  text?: string | null;
+  text: string | null;
 }
 
 /** One pass: forward, loss, backward, update, zero_grad, as far as the snippet did them. */
@@ -276,19 +276,19 @@ export interface Step {
   /** Node id -> its (first) output. */
   values: Record<string, TensorSummary>;
   /** Node id -> all outputs, for nodes with several; null for one not looked at. */
-  outputs?: Record<string, Array<TensorSummary | null>>;
+  outputs: Record<string, Array<TensorSummary | null>>;
   /** Node id -> the accumulated gradient that entered it. */
   grads: Record<string, TensorSummary>;
   /** Node id -> the gradient that entered each output, for nodes with several. */
-  output_grads?: Record<string, Array<TensorSummary | null>>;
+  output_grads: Record<string, Array<TensorSummary | null>>;
   /** Edge id -> that edge's own contribution. */
   edge_grads: Record<string, TensorSummary>;
   /** Leaf id -> its .grad after backward, where older gradients were piled up in it. */
-  leaf_grads?: Record<string, TensorSummary>;
-  loss?: number | "NaN" | "Infinity" | "-Infinity" | null;
+  leaf_grads: Record<string, TensorSummary>;
+  loss: number | "NaN" | "Infinity" | "-Infinity" | null;
   /** Where backward started. */
-  loss_node?: string | null;
-  updates?: Array<Update>;
+  loss_node: string | null;
+  updates: Array<Update>;
 }
 
 /** Shape, statistics and, when the tensor is small, every value. Statistics look at the finite elements only; they are null when there is none (empty, meta, complex). */
@@ -299,43 +299,43 @@ export interface TensorSummary {
   /** "cpu" or "meta". */
   device: string;
   numel: number;
-  min?: number | "NaN" | "Infinity" | "-Infinity" | null;
-  max?: number | "NaN" | "Infinity" | "-Infinity" | null;
-  mean?: number | "NaN" | "Infinity" | "-Infinity" | null;
+  min: number | "NaN" | "Infinity" | "-Infinity" | null;
+  max: number | "NaN" | "Infinity" | "-Infinity" | null;
+  mean: number | "NaN" | "Infinity" | "-Infinity" | null;
   /** torch.std (with Bessel's correction); null below two elements. */
-  std?: number | "NaN" | "Infinity" | "-Infinity" | null;
+  std: number | "NaN" | "Infinity" | "-Infinity" | null;
   /** How many elements are NaN. */
-  nan?: number;
+  nan: number;
   /** How many elements are infinite. */
-  inf?: number;
+  inf: number;
   /** Row-major, all of them if numel <= preview, else null. */
-  values?: Array<number | "NaN" | "Infinity" | "-Infinity" | [number | "NaN" | "Infinity" | "-Infinity", number | "NaN" | "Infinity" | "-Infinity"]> | null;
+  values: Array<number | "NaN" | "Infinity" | "-Infinity" | [number | "NaN" | "Infinity" | "-Infinity", number | "NaN" | "Infinity" | "-Infinity"]> | null;
   /** Block means of the last two dims, at most 32x32, when not all values are there. */
-  thumb?: Array<Array<number | "NaN" | "Infinity" | "-Infinity">> | null;
+  thumb: Array<Array<number | "NaN" | "Infinity" | "-Infinity">> | null;
 }
 
 /** Where the time went, in milliseconds. */
 export interface Timings {
   /** Waiting for a place. */
-  queue?: number;
+  queue: number;
   /** The snippet, with the tracer watching. */
-  run?: number;
+  run: number;
   /** Resolving, explaining and packing the trace, after the snippet's own code. */
-  trace?: number;
+  trace: number;
   /** Unpacking, checking and writing the answer. */
-  encode?: number;
+  encode: number;
   /** From the request's arrival to the answer. */
-  total?: number;
+  total: number;
 }
 
 /** What an optimizer step, or the learner's own line, did to one parameter. */
 export interface Update {
   /** The leaf's node id. */
   parameter: string;
-  name?: string | null;
-  before?: TensorSummary | null;
-  after?: TensorSummary | null;
-  gradient?: TensorSummary | null;
+  name: string | null;
+  before: TensorSummary | null;
+  after: TensorSummary | null;
+  gradient: TensorSummary | null;
   /** "Adam", or null for an update by hand. */
-  optimizer?: string | null;
+  optimizer: string | null;
 }
