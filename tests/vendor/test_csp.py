@@ -70,7 +70,8 @@ PROBES = {
     """,
     "uplot": """
         import uPlot from "/vendor/uplot.js";
-        const plot = new uPlot({ width: 200, height: 100, series: [{}, { stroke: "blue" }] }, [[0, 1], [2, 3]], document.body);
+        const options = { width: 200, height: 100, series: [{}, { stroke: "blue" }] };
+        const plot = new uPlot(options, [[0, 1], [2, 3]], document.body);
         const answer = [plot.data.length, document.querySelectorAll("canvas").length];
     """,
 }
@@ -84,6 +85,11 @@ ANSWERS: dict[str, list[Any]] = {
     "uplot": [2, 1],
 }
 TELL = "document.documentElement.dataset.answer = JSON.stringify(answer);"
+PAGE = """
+    <!doctype html>
+    <link rel="icon" href="data:,">
+    <body><script type="module" src="/probe-{library}.js"></script>
+"""
 WORKER = """
     import { Graphviz } from "/vendor/graphviz.js";
     const graphviz = await Graphviz.load();
@@ -103,8 +109,7 @@ class Handler(SimpleHTTPRequestHandler):
         elif name.removesuffix(".js") in PROBES:
             self._send(PROBES[name.removesuffix(".js")] + TELL, "text/javascript")
         elif name.removesuffix(".html") in PROBES:
-            script = name.removesuffix(".html")
-            self._send(f'<!doctype html><link rel="icon" href="data:,"><body><script type="module" src="/probe-{script}.js"></script>', "text/html")
+            self._send(PAGE.format(library=name.removesuffix(".html")), "text/html")
         else:
             super().do_GET()
 
