@@ -21,6 +21,7 @@ COUNT_LIMIT: Final = 4096
 """The largest `Options.preview`."""
 
 THUMB_SIDE: Final = 32
+GRAD: Final = SLOT_KINDS.index("grad")
 EDGE_GRAD: Final = SLOT_KINDS.index("edge_grad")
 DTYPE: Final = re.compile(r"torch\.[a-z0-9_]{1,40}")
 
@@ -46,6 +47,7 @@ def check_slots(graph: GraphMessage) -> None:
     ends = [0, 0]
     seen: set[tuple[int, int, int]] = set()
     dtypes: set[str] = set()
+    contributions: set[tuple[bool, int, int]] = set()
     for place, slot in enumerate(graph.slots):
         _check_target(place, slot, graph)
         key = (slot.kind, slot.target, slot.output)
@@ -57,9 +59,14 @@ def check_slots(graph: GraphMessage) -> None:
                 raise WireError(f"slot {place} has dtype {slot.dtype[:40]!r}")
             dtypes.add(slot.dtype)
         _check_shape(place, slot)
+        length = slot_length(slot)
+        if slot.kind == GRAD and (slot.wide, slot.offset, length) in contributions:
+            continue
         if slot.offset != ends[slot.wide]:
             raise WireError(f"slot {place} starts at {slot.offset}, not where the one before ends: {ends[slot.wide]}")
-        ends[slot.wide] += slot_length(slot)
+        if slot.kind == EDGE_GRAD:
+            contributions.add((slot.wide, slot.offset, length))
+        ends[slot.wide] += length
     if ends != [graph.floats, graph.doubles]:
         raise WireError(f"slots fill {ends} numbers, the buffers have {[graph.floats, graph.doubles]}")
 

@@ -9,6 +9,9 @@ A slot is one tensor's summary at `offset` of the buffer, in elements::
 
     min, max, mean, std, nan, inf, then `count` values, or, if `thumb` is [h, w], h * w block means
 
+A `grad` slot may repeat the offset of an `edge_grad` slot: where one edge alone brought the gradient, both are the same
+numbers. Otherwise slots lie one behind the other.
+
 `nan` is -1 when the slot is empty in this step (no gradient came), so one table serves steps with and without. A missing
 statistic is NaN. `wide` slots lie in the float64 buffer: float64, complex and integer tensors, which float32 would round.
 Complex tensors send no statistics and 2 * count numbers, real and imaginary part in turn. `count` is 0 when values are
