@@ -1,0 +1,142 @@
+"""Keeps locked children ready, and gives each to one job."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from dataclasses import dataclass
+
+from backend.errors import SandboxGone
+from backend.sandbox.child_process import ChildProcess, FrameTooLong
+from backend.sandbox.lockdown import Held
+from backend.sandbox.zygote_process import ZygoteProcess
+
+REPORT_BYTES = 65536
+
+
+@dataclass(slots=True)
+class _Demand:
+    """Someone waits for a child: an ordinary one, or one for the self-test."""
+
+    attack: bool
+    answer: asyncio.Future[ChildProcess]
+
+
+class Pool:
+    """The children of one zygote. More may be taken than are kept warm: then one waits for a fork."""
+
+    def __init__(self, zygote: ZygoteProcess, warm: int) -> None:
+        self._zygote = zygote
+        self._warm = warm
+        self._idle: deque[ChildProcess] = deque()
+        self._waiting: deque[_Demand] = deque()
+        self._forking = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.layers: list[Held] = []
+        zygote.on_child = self._born
+        zygote.on_failure = self._stillborn
+
+    def fill(self) -> None:
+        """Ask for as many children as are missing."""
+        wanted = self._warm + sum(not demand.attack for demand in self._waiting)
+        for _ in range(wanted - len(self._idle) - self._forking):
+            self._forking += 1
+            self._zygote.fork()
+
+    async def take(self) -> ChildProcess:
+        """A locked child that waits for its job. Raises SandboxGone when none can be had."""
+        while self._idle:
+            child = self._idle.popleft()
+            if not child.exit.done():
+                self.fill()
+                return child
+        return await self._wait(attack=False)
+
+    async def take_for_attack(self) -> ChildProcess:
+        """A locked child that waits for an order of the self-test."""
+        return await self._wait(attack=True)
+
+    def close(self) -> None:
+        """No more children: whoever waits gets SandboxGone."""
+        self._refuse("the sandbox is closed", attack=None)
+        for task in self._tasks:
+            task.cancel()
+
+    async def _wait(self, *, attack: bool) -> ChildProcess:
+        demand = _Demand(attack, asyncio.get_running_loop().create_future())
+        self._waiting.append(demand)
+        if attack:
+            self._zygote.fork(attack=True)
+        else:
+            self.fill()
+        gone = asyncio.ensure_future(self._zygote.gone.wait())
+        try:
+            await asyncio.wait([gone, demand.answer], return_when=asyncio.FIRST_COMPLETED)
+            if not demand.answer.done():
+                raise SandboxGone("the zygote died before it could make a child")
+            return demand.answer.result()
+        finally:
+            gone.cancel()
+            self._forget(demand)
+
+    def _forget(self, demand: _Demand) -> None:
+        if demand in self._waiting:
+            self._waiting.remove(demand)
+            if not demand.answer.cancel() and not demand.answer.exception():
+                demand.answer.result().close()
+
+    def _born(self, child: ChildProcess, attack: bool) -> None:
+        task = asyncio.get_running_loop().create_task(self._welcome(child, attack))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _welcome(self, child: ChildProcess, attack: bool) -> None:
+        """Wait until the child says that it is locked: its first frame, sent before any of the learner's code."""
+        try:
+            report = await child.frame(REPORT_BYTES)
+        except FrameTooLong:
+            report = None
+        if not attack:
+            self._forking -= 1
+        if report is None:
+            await child.exit
+            words = child.text.decode(errors="replace").strip().rpartition("\n")[2]
+            child.close()
+            self._refuse(f"a child died before it was locked: {words or child.exit.result()}", attack=attack)
+            return
+        self.layers = [Held(**layer) for layer in json.loads(report)]
+        self._give(child, attack)
+
+    def _give(self, child: ChildProcess, attack: bool) -> None:
+        for demand in self._waiting:
+            if demand.attack == attack:
+                self._waiting.remove(demand)
+                demand.answer.set_result(child)
+                return
+        if attack:
+            child.close()
+        else:
+            self._idle.append(child)
+            child.exit.add_done_callback(lambda _: self._withered(child))
+
+    def _withered(self, child: ChildProcess) -> None:
+        """A child died while it was idle: the machine's memory ran out, or someone killed it."""
+        if child in self._idle:
+            self._idle.remove(child)
+            child.close()
+            if not self._zygote.gone.is_set():
+                self.fill()
+
+    def _stillborn(self, reason: str, attack: bool) -> None:
+        if not attack:
+            self._forking -= 1
+        self._refuse(f"no child could be forked: {reason}", attack=attack)
+
+    def _refuse(self, reason: str, *, attack: bool | None) -> None:
+        for demand in [demand for demand in self._waiting if attack in (None, demand.attack)]:
+            self._waiting.remove(demand)
+            if not demand.answer.done():
+                demand.answer.set_exception(SandboxGone(reason))
+
+

@@ -1,0 +1,81 @@
+"""Attacks a real locked child at every start, and reports which layers held."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+from typing import Any
+
+from backend.sandbox.attacks import ALONE, LAYERS, TOGETHER
+from backend.sandbox.child_process import ChildProcess, FrameTooLong
+from backend.sandbox.limits import Limits
+from backend.sandbox.outcome import signal_name
+from backend.sandbox.pool import Pool
+from backend.sandbox.zygote_process import ENVIRONMENT
+from backend.schema import Attack, Layer, SandboxReport
+
+REQUIRED = ("seccomp", "rlimits", "clean_zygote")
+SECONDS = 10.0
+FINDING_BYTES = 65536
+
+
+async def examine(pool: Pool, limits: Limits, threads: int, *, unsafe_local: bool) -> SandboxReport:
+    """Run every attack. `threads` is how many the zygote has, which should be one."""
+    batches = [list(TOGETHER), *([name] for name in ALONE)]
+    order: dict[str, Any] = {"memory_bytes": limits.memory_bytes, "secrets": _secrets()}
+    found = await asyncio.gather(*(_attack(pool, {**order, "names": names}) for names in batches))
+    attacks = [attack for batch in found for attack in batch]
+    applied = {layer.name: (layer.held, layer.detail) for layer in pool.layers}
+    applied["clean_zygote"] = (True, f"{threads} thread{'' if threads == 1 else 's'}, empty environment")
+    layers = [_layer(name, held, detail, attacks) for name, (held, detail) in applied.items()]
+    safe = all(layer.held for layer in layers if layer.required)
+    return SandboxReport(safe=safe, unsafe_local=unsafe_local, layers=layers, attacks=attacks)
+
+
+def _secrets() -> list[str]:
+    """Hashes of the server's environment: what the attack must not find, without telling it."""
+    known = set(ENVIRONMENT.items())
+    return [hashlib.sha256(f"{k}={v}".encode()).hexdigest() for k, v in os.environ.items() if (k, v) not in known]
+
+
+async def _attack(pool: Pool, order: dict[str, Any]) -> list[Attack]:
+    child = await pool.take_for_attack()
+    try:
+        await child.send(json.dumps(order).encode())
+        findings = await asyncio.wait_for(_findings(child), SECONDS)
+        status = (await asyncio.wait_for(asyncio.shield(child.exit), SECONDS)).status
+    except TimeoutError:
+        findings, status = [], None
+    finally:
+        child.close()
+    return findings + [_unanswered(name, status) for name in order["names"][len(findings) :]]
+
+
+async def _findings(child: ChildProcess) -> list[Attack]:
+    findings = []
+    try:
+        while (frame := await child.frame(FINDING_BYTES)) is not None:
+            findings.append(Attack(**json.loads(frame)))
+    except FrameTooLong:
+        pass
+    return findings
+
+
+def _unanswered(name: str, status: int | None) -> Attack:
+    """An attack of which nothing was heard is held if the kernel killed its process for it."""
+    if status is not None and os.WIFSIGNALED(status):
+        killer = signal_name(os.WTERMSIG(status))
+        return Attack(name=name, held=killer == "SIGSYS", detail=f"killed by {killer}")
+    return Attack(name=name, held=False, detail="the child ended without an answer")
+
+
+def _layer(name: str, applied: bool, detail: str, attacks: list[Attack]) -> Layer:
+    """A layer held if it was applied and no attack that it answers for got through."""
+    others = [attack for names in LAYERS.values() for attack in names]
+    mine = [a for a in attacks if (a.name in LAYERS[name] if name in LAYERS else name == "seccomp" and a.name not in others)]
+    through = [attack.name for attack in mine if not attack.held]
+    if through:
+        detail = f"{detail}; not stopped: {', '.join(through)}"
+    return Layer(name=name, held=applied and not through, required=name in REQUIRED, detail=detail)

@@ -1,0 +1,83 @@
+"""The child's side of the channel: frames out, one job in."""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+from typing import Final
+
+from backend.errors import Stopped
+
+LENGTH: Final = struct.Struct("!I")
+CHANNEL: Final = 3
+
+
+class Sender:
+    """Sends frames: 4 bytes of big-endian length, then the frame. Safe to call from any thread.
+
+    Blocks while the pipe is full. A stop is never raised in the middle of a frame: `busy` says that the main thread is
+    inside one, and a stop that came meanwhile is raised at its end.
+    """
+
+    def __init__(self, message_bytes: int) -> None:
+        self._most = message_bytes
+        self._lock = threading.Lock()
+        self._main = threading.main_thread().ident
+        self._owner: int | None = None
+        self.busy = False
+        self.pending: str | None = None
+
+    def __call__(self, frame: bytes) -> None:
+        """Send one frame. Raises ValueError when it is longer than `message_bytes`."""
+        if len(frame) > self._most:
+            raise ValueError(f"a frame of {len(frame)} bytes exceeds the {self._most} that one message may have")
+        if threading.get_ident() != self._main:
+            self._write(frame)
+            return
+        self.busy = True
+        try:
+            self._write(frame)
+        finally:
+            self.busy = False
+        if self.pending is not None:
+            reason, self.pending = self.pending, None
+            raise Stopped(reason)
+
+    def take_over(self) -> None:
+        """From now on only the calling thread sends; another thread that tries waits for the end of the process."""
+        self._owner = threading.get_ident()
+
+    def _write(self, frame: bytes) -> None:
+        with self._lock:
+            while self._owner not in (None, threading.get_ident()):
+                threading.Event().wait()
+            header = LENGTH.pack(len(frame))
+            if len(frame) < 65536:
+                write_all(header + frame)
+            else:
+                write_all(header)
+                write_all(frame)
+
+
+def write_all(data: bytes) -> None:
+    """Write all of `data` to the channel. Raises OSError when the server is gone."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(CHANNEL, view) :]
+
+
+def read_frame() -> bytes | None:
+    """The next frame from the server; None when it closed the channel."""
+    header = _read_exactly(LENGTH.size)
+    return None if header is None else _read_exactly(LENGTH.unpack(header)[0])
+
+
+def _read_exactly(count: int) -> bytes | None:
+    parts = bytearray()
+    while len(parts) < count:
+        piece = os.read(CHANNEL, count - len(parts))
+        if not piece:
+            return None
+        parts += piece
+    return bytes(parts)
