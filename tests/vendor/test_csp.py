@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import sync_playwright
 
+from backend.routes.headers import POLICY
 from tests.programs import chromium
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
-POLICY = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; font-src 'self'; "
-    "img-src 'self' data:; connect-src 'self'; worker-src 'self'"
-)
 INLINE_STYLE = "document.body.innerHTML = '<p style=\"color: red\">x</p>'"
 
 PROBES = {
