@@ -78,7 +78,7 @@ ADVICE: Final = (
     _advice(
         r"invalid character '([“”‘’„«»])'",
         "This is a typographic quote {0}, as word processors and web pages write it.",
-        'Replace it with a straight quote: " or \'.',
+        "Replace it with a straight quote: \" or '.",
     ),
     _advice(
         r"invalid (?:character '(.)'|non-printable character (U\+\w+))",
@@ -122,5 +122,8 @@ def advise(message: str) -> tuple[str | None, str | None]:
             groups = [group for group in match.groups() if group is not None]
             return advice.explanation.format(*groups), advice.suggestion.format(*groups)
     if message.startswith("invalid syntax"):
-        return "Python cannot make sense of this place.", "Look for a missing operator, quote or bracket just before it."
+        return (
+            "Python cannot make sense of this place.",
+            "Look for a missing operator, quote or bracket just before it.",
+        )
     return None, None

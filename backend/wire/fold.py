@@ -48,10 +48,18 @@ class Plan:
         self.floats = struct.Struct(f"<{graph.floats}f")
         self.doubles = struct.Struct(f"<{graph.doubles}d")
         self.outputs = {node.id: node.outputs for node in graph.nodes if node.outputs > 1}
-        self.slots: list[tuple[int, str, int, bool, Reader]] = []
+        self.readers: list[tuple[bool, Reader]] = []
+        self.slots: list[tuple[int, str, int, int]] = []
+        """Kind, node or edge, output, and the place of its reader: slots on the same numbers are read once."""
+        known: dict[tuple[Any, ...], int] = {}
         for slot in graph.slots:
             names = self.edges if SLOT_KINDS[slot.kind] == "edge_grad" else self.nodes
-            self.slots.append((slot.kind, names[slot.target], slot.output, slot.wide, Reader(slot)))
+            place = known.setdefault(
+                (slot.wide, slot.offset, *slot.shape, slot.dtype, slot.device, slot.count, slot.thumb), len(known)
+            )
+            if place == len(self.readers):
+                self.readers.append((slot.wide, Reader(slot)))
+            self.slots.append((slot.kind, names[slot.target], slot.output, place))
 
     def event(self, phase: int, target: int, line: int) -> dict[str, Any]:
         """The event as the contract spells it."""
@@ -147,8 +155,9 @@ class Fold:
         buffers = (plan.floats.unpack(step.floats), plan.doubles.unpack(step.doubles))
         kinds: tuple[Summaries, ...] = tuple({} for _ in SLOT_KINDS)
         several: tuple[dict[str, list[Summary | None]], ...] = tuple({} for _ in SLOT_KINDS)
-        for kind, name, output, wide, reader in plan.slots:
-            summary = reader.read(buffers[wide])
+        summaries = [reader.read(buffers[wide]) for wide, reader in plan.readers]
+        for kind, name, output, place in plan.slots:
+            summary = summaries[place]
             if summary is None:
                 continue
             if name in plan.outputs and SLOT_KINDS[kind] != "edge_grad":

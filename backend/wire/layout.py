@@ -41,6 +41,8 @@ def slot_length(slot: Slot) -> int:
 def check_slots(graph: GraphMessage) -> None:
     """Raise `WireError` unless the slots lie one behind the other, fill both buffers, and say possible things.
 
+    A `grad` slot may lie on an earlier `edge_grad` slot of the same length instead.
+
     Errors:
         WireError: names the slot and what is wrong with it.
     """
@@ -61,7 +63,7 @@ def check_slots(graph: GraphMessage) -> None:
         _check_shape(place, slot)
         length = slot_length(slot)
         if slot.kind == GRAD and (slot.wide, slot.offset, length) in contributions:
-            continue
+            continue  # the same numbers as the one edge that brought them
         if slot.offset != ends[slot.wide]:
             raise WireError(f"slot {place} starts at {slot.offset}, not where the one before ends: {ends[slot.wide]}")
         if slot.kind == EDGE_GRAD:

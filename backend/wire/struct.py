@@ -30,7 +30,9 @@ def struct_for(model: type[BaseModel], tag: str | None = None) -> type[msgspec.S
         if field.is_required():
             required.append((name, annotation))
         elif field.default_factory is not None:
-            optional.append((name, annotation, msgspec.field(default_factory=cast("Callable[[], Any]", field.default_factory))))
+            optional.append(
+                (name, annotation, msgspec.field(default_factory=cast("Callable[[], Any]", field.default_factory)))
+            )
         else:
             assert field.default is not PydanticUndefined
             optional.append((name, annotation, field.default))
@@ -57,5 +59,5 @@ def _translate(annotation: Any) -> Any:
         return _translate(args[0])
     translated = tuple(_translate(a) for a in args)
     if origin in (types.UnionType, Union):
-        return Union[translated]
+        return Union[translated]  # noqa: UP007  # the members are known only at run time
     return origin[translated]
