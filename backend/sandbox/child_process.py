@@ -76,6 +76,7 @@ class ChildProcess:
         """The zygote reaped it."""
         self._read_text()
         self._close_text()
+        self.on_text = None
         if not self.exit.done():
             self.exit.set_result(end)
         if self._pidfd is not None:

@@ -27,7 +27,8 @@ async def examine(pool: Pool, limits: Limits, threads: int, *, unsafe_local: boo
     order: dict[str, Any] = {"memory_bytes": limits.memory_bytes, "secrets": _secrets()}
     found = await asyncio.gather(*(_attack(pool, {**order, "names": names}) for names in batches))
     attacks = [attack for batch in found for attack in batch]
-    applied = {layer.name: (layer.held, layer.detail) for layer in pool.layers}
+    applied = dict.fromkeys(REQUIRED, (False, "not applied"))
+    applied |= {layer.name: (layer.held, layer.detail) for layer in pool.layers}
     applied["clean_zygote"] = (True, f"{threads} thread{'' if threads == 1 else 's'}, empty environment")
     layers = [_layer(name, held, detail, attacks) for name, (held, detail) in applied.items()]
     safe = all(layer.held for layer in layers if layer.required)

@@ -80,7 +80,9 @@ class Stopper:
         if self._sender.busy:
             self._sender.pending = reason
         elif not self._delivered or line_of(frame) is not None:
-            self._delivered = True
+            if not self._delivered:
+                self._delivered = True
+                _tell_line(line_of(frame))
             raise Stopped(reason)
 
     def _watch(self) -> None:
@@ -91,6 +93,7 @@ class Stopper:
         if self._delivered and self.line() is None:  # it is in the entry's hands, which is sending what there is
             self._sleep(FINISH_SECONDS[reason])
         line = self.line()
+        _tell_line(line)
         self._sender.take_over()
         try:
             self._rescue(reason, line)
@@ -125,3 +128,9 @@ def line_of(frame: FrameType | None) -> int | None:
     while frame is not None and frame.f_code.co_filename != SNIPPET:
         frame = frame.f_back
     return None if frame is None else frame.f_lineno
+
+
+def _tell_line(line: int | None) -> None:
+    """Tell the server where the snippet was, in the words of faulthandler, which tells it of crashes."""
+    if line is not None:
+        os.write(2, f'Stopped (most recent call first):\n  File "{SNIPPET}", line {line}\n'.encode())

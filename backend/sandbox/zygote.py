@@ -22,7 +22,7 @@ from backend.sandbox.child import MOST_DESCRIPTORS, forget_parent, live
 from backend.sandbox.config import Config
 from backend.sandbox.control import Control, Inbox, Kind, send
 from backend.sandbox.entry import Entry, load
-from backend.sandbox.lockdown import Held, lock
+from backend.sandbox.lockdown import NOBODY, Held, lock
 
 NAME = "chainrule-box"
 """How the zygote and its children are called, so that the server can tell orphans of its own."""
@@ -100,11 +100,12 @@ def _threads() -> int:
 
 
 def _tasks_of_user() -> int:
-    """Threads that this user has on the machine."""
+    """Threads that the user, as whom the children will run, has on the machine."""
+    user = os.getuid() or NOBODY
     count = 0
     for task in Path("/proc").glob("[0-9]*/task/[0-9]*"):
         with contextlib.suppress(OSError):
-            count += task.stat().st_uid == os.getuid()
+            count += task.stat().st_uid == user
     return count
 
 
