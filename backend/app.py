@@ -11,12 +11,12 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from backend import __version__
 from backend.render import graphviz_version
-from backend.routes import docs, graph, health, render
+from backend.routes import graph, health, page, render
 from backend.routes.failures import add_handlers
 from backend.routes.guard import Guard
 from backend.routes.headers import SecurityHeaders
 from backend.routes.openapi import describe
-from backend.routes.page import Page
+from backend.routes.page import mount_folders
 from backend.routes.state import Serving
 from backend.runs import Runs
 from backend.sandbox import Limits, Sandbox
@@ -53,9 +53,9 @@ def create_app(settings: Settings) -> FastAPI:
             {"name": "server", "description": "The server itself."},
         ],
     )
-    for resource in (graph, render, health, docs):
+    for resource in (graph, render, health, page):
         app.include_router(resource.router)
-    app.mount("/", Page(), name="page")
+    mount_folders(app)
     app.add_middleware(GZipMiddleware, minimum_size=16 * 1024, compresslevel=1)
     app.add_middleware(Guard, code_bytes=settings.code_bytes, local_names=settings.unsafe_local)
     app.add_middleware(SecurityHeaders)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.staticfiles import StaticFiles
 
 if TYPE_CHECKING:
-    from starlette.responses import Response
     from starlette.types import Scope
 
 FRONTEND: Final = Path(__file__).resolve().parent.parent.parent / "frontend"
 
-SERVED: Final = frozenset({".", "index.html", "docs.html", "favicon.ico", "src", "styles", "assets", "vendor"})
-"""The first part of a path that may be served; what tools keep beside them may not."""
+FOLDERS: Final = ("src", "styles", "assets", "vendor")
+"""What is served of `frontend/`, beside the two pages; what tools keep there is not."""
 
 TYPES: Final = {
     ".html": "text/html; charset=utf-8",
@@ -34,17 +34,32 @@ TYPES: Final = {
 """Ours, because what Python guesses depends on the machine, and a module of the wrong type does not load."""
 
 
-class Page(StaticFiles):
-    """`frontend/` at `/`. Every file carries an ETag and is asked for again each time, so an update shows at once."""
+router = APIRouter(include_in_schema=False)
 
-    def __init__(self) -> None:
-        super().__init__(directory=FRONTEND, html=True, check_dir=False)
 
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """The file for a path; nothing outside `SERVED`."""
-        if (PurePosixPath(path).parts or (".",))[0] not in SERVED:
-            return "", None
-        return super().lookup_path(path)
+@router.api_route("/", methods=["GET", "HEAD"])
+async def get_page(request: Request) -> Response:
+    """The page."""
+    return await Files(FRONTEND).get_response("index.html", request.scope)
+
+
+@router.api_route("/docs", methods=["GET", "HEAD"])
+async def get_docs(request: Request) -> Response:
+    """The API, readable and tryable. FastAPI's own page would fetch its parts from the internet."""
+    return await Files(FRONTEND).get_response("docs.html", request.scope)
+
+
+def mount_folders(app: FastAPI) -> None:
+    """Serve `FOLDERS`. Not all of `/`: a mount there would answer for every path and method that a route refuses."""
+    for folder in FOLDERS:
+        app.mount(f"/{folder}", Files(FRONTEND / folder), name=folder)
+
+
+class Files(StaticFiles):
+    """One folder. Every file carries an ETag and is asked for again each time, so an update shows at once."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(directory=folder, check_dir=False)
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
