@@ -1,0 +1,299 @@
+"""A recorded step into the messages of the wire: nodes, edges, groups, slots, and the step's numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+from typing import Any
+
+import msgspec
+
+from backend.trace.bindings import Shown, shown_value
+from backend.trace.groups import Groups
+from backend.trace.names import Names
+from backend.trace.nodes import describe_op, describe_source, describe_unseen
+from backend.trace.records import EngineNode, Op, Site, Step, Value
+from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, VALUE
+from backend.trace.source import Source
+from backend.trace.summary import Summary
+from backend.wire.messages import Edge, GraphMessage, Slot, StepMessage, UpdateRecord
+
+Messages = list[GraphMessage | StepMessage]
+
+
+class Builder:
+    """Turns steps into messages; remembers which structures were sent."""
+
+    def __init__(self, source: Source, names: Names, module_calls: list[Any]) -> None:
+        self.source = source
+        self.names = names
+        self.module_calls = module_calls
+        self.sent: set[str] = set()
+        self.shown: dict[int, Shown] = {}
+        """id(value) -> how a named value looked when it was last seen."""
+
+    def messages(self, step: Step, summaries: list[Summary]) -> Messages:
+        """The step's graph, if its structure is new, and the step."""
+        layout = _Layout(self, step, summaries)
+        graph = layout.graph()
+        digest = hashlib.blake2b(msgspec.msgpack.encode(graph), digest_size=8).hexdigest()
+        message = layout.step_message(digest)
+        if digest in self.sent:
+            return [message]
+        self.sent.add(digest)
+        graph.id = digest
+        return [graph, message]
+
+
+class _Layout:
+    """One step: which record became which node, edge and slot."""
+
+    def __init__(self, builder: Builder, step: Step, summaries: list[Summary]) -> None:
+        self.builder = builder
+        self.step = step
+        self.summaries = summaries
+        self.nodes: list[Any] = []
+        self.edges: list[Any] = []
+        self.place: dict[int, int] = {}
+        self.edge_place: dict[tuple[int, int], int] = {}
+        self.incoming: dict[int, list[int]] = {}
+        self.groups = Groups(step.ops, builder.module_calls)
+        self.engine_of = {id(n.op): n for n in step.engine if n.op is not None}
+        self._mine = {id(op) for op in step.ops}
+        self._loss_value: float | None = None
+        self.slots: list[Slot] = []
+        self._payload: tuple[list[bytes], list[bytes]] = ([], [])
+
+    def graph(self) -> GraphMessage:
+        """Build everything; the message's id is filled in by the caller."""
+        self.builder.names.resolve(self.step)
+        for op in self.step.ops:
+            for value in op.inputs:
+                self._producer(value, op)
+            self._op_node(op)
+        for value in self.step.mentioned:
+            self._producer(value, None)
+        for op in self.step.ops:
+            for position, value in enumerate(op.inputs):
+                self._edge(self.place[self._key(value)], self._output(value), self.place[id(op)], position)
+        self._engine_edges()
+        self._next_functions()
+        self._count_outputs()
+        floats, doubles = self._slots()
+        return GraphMessage("", self.nodes, self.edges, self.groups.used(self.nodes), self.slots, floats, doubles)
+
+    # nodes
+
+    def _key(self, value: Value) -> int:
+        return id(value.op) if value.op is not None and id(value.op) in self._mine else id(value)
+
+    def _output(self, value: Value) -> int:
+        return value.output if value.op is not None and id(value.op) in self._mine else 0
+
+    def _producer(self, value: Value, user: Op | None) -> int:
+        key = self._key(value)
+        place = self.place.get(key)
+        if place is None:
+            place = self.place[key] = len(self.nodes)
+            group = self.groups.of_source(value, user)
+            self.nodes.append(describe_source(f"n{place}", value, user, group, self.builder.source))
+        return place
+
+    def _op_node(self, op: Op) -> None:
+        place = self.place[id(op)] = len(self.nodes)
+        self.nodes.append(describe_op(f"n{place}", op, self.groups.of_op(op), self.builder.source, self._saved(op)))
+
+    def _saved(self, op: Op) -> list[tuple[str, Any, str | None, int]]:
+        kept = []
+        for name, what in op.saved or ():
+            node = self.place.get(self._key(what)) if isinstance(what, Value) else None
+            if isinstance(what, Value) and node is None and what.op is op:
+                node = len(self.nodes)
+            kept.append((name, what, None if node is None else f"n{node}", what.output if isinstance(what, Value) else 0))
+        return kept
+
+    def _engine_place(self, node: EngineNode) -> int:
+        """The graph node that an autograd node belongs to; made up where the recorder saw no op for it."""
+        if node.leaf is not None:
+            return self._producer(node.leaf, None)
+        if node.op is not None and id(node.op) in self.place:
+            return self.place[id(node.op)]
+        key = id(node.op) if node.op is not None else id(node)
+        place = self.place.get(key)
+        if place is None:
+            place = self.place[key] = len(self.nodes)
+            self.nodes.append(describe_unseen(f"n{place}", node, self.builder.source))
+        return place
+
+    # edges
+
+    def _edge(self, source: int, source_output: int, target: int, target_input: int) -> int:
+        index = len(self.edges)
+        self.edges.append(
+            Edge(
+                id=f"e{index}",
+                source=f"n{source}",
+                target=f"n{target}",
+                source_output=source_output,
+                target_input=target_input,
+            )
+        )
+        self.incoming.setdefault(target, []).append(index)
+        return index
+
+    def _engine_edges(self) -> None:
+        """Each edge of autograd's graph is one use of a tensor: find which, in order, or add it."""
+        for node in self.step.engine:
+            if node.leaf is not None:
+                continue
+            target = self._engine_place(node)
+            free = list(self.incoming.get(target, ()))
+            for index, (following, output) in enumerate(node.nexts):
+                if following is None:
+                    continue
+                source = self._engine_place(following)
+                spelled = f"n{source}"
+                output = 0 if following.leaf is not None else output
+                edge = next((e for e in free if self._is(e, spelled, output)), None)
+                if edge is None:
+                    edge = next((e for e in free if self.edges[e].source == spelled), None)
+                if edge is None:
+                    edge = self._edge(source, output, target, len(self.incoming.get(target, ())))
+                else:
+                    free.remove(edge)
+                self.edge_place[id(node), index] = edge
+
+    def _is(self, edge: int, source: str, output: int) -> bool:
+        found = self.edges[edge]
+        return bool(found.source == source and found.source_output == output)
+
+    def _next_functions(self) -> None:
+        for node in self.step.engine:
+            if node.leaf is not None:
+                continue
+            self.nodes[self._engine_place(node)].next_functions = [
+                {
+                    "name": None if following is None else following.name.split("::")[-1],
+                    "node": None if following is None else f"n{self._engine_place(following)}",
+                    "output": output,
+                }
+                for following, output in node.nexts
+            ]
+
+    def _count_outputs(self) -> None:
+        """A node that was not seen has as many outputs as are used of it."""
+        for edge in self.edges:
+            node = self.nodes[int(edge.source[1:])]
+            node.outputs = max(node.outputs, edge.source_output + 1)
+
+    # slots
+
+    def _slots(self) -> tuple[int, int]:
+        """The slot table, and the length of the two buffers in elements."""
+        offsets = [0, 0]
+        single: dict[int, Slot] = {}
+        entered: set[tuple[int, int]] = set()
+        seen: set[tuple[int, int, int]] = set()
+        for (kind, owner, output), summary in zip(self.step.slots, self.summaries, strict=True):
+            target = self._target(kind, owner, output)
+            if target is None or (kind, target, output if kind != EDGE_GRAD else 0) in seen:
+                continue
+            wide = int(summary.wide)
+            slot = Slot(
+                target,
+                kind,
+                0 if kind == EDGE_GRAD else output,
+                list(summary.shape),
+                summary.dtype,
+                summary.device,
+                summary.wide,
+                offsets[wide],
+                summary.count,
+                summary.thumb,
+            )
+            seen.add((kind, target, slot.output))
+            self.slots.append(slot)
+            self._payload[wide].append(summary.payload)
+            offsets[wide] += len(summary.payload) // (8 if wide else 4)
+            if kind == GRAD:
+                entered.add((target, output))
+            elif kind == EDGE_GRAD:
+                single[target] = slot
+            elif kind == VALUE:
+                self._seen(owner, output, summary, target)
+            if kind == VALUE and owner is self._loss_owner() and output == self._loss_output():
+                self._loss_value = _first(summary)
+        self._alias(single, entered)
+        return offsets[0], offsets[1]
+
+    def _seen(self, owner: Op | Value, output: int, summary: Summary, node: int) -> None:
+        value = owner.values[output] if isinstance(owner, Op) else owner
+        if value.names:
+            self.builder.shown[id(value)] = shown_value(value, summary, f"n{node}", self.step.index)
+
+    def _alias(self, single: dict[int, Slot], entered: set[tuple[int, int]]) -> None:
+        """Where one edge alone brought the gradient, what entered the node is what came along that edge."""
+        for edge, slot in single.items():
+            source = int(self.edges[edge].source[1:])
+            output = self.edges[edge].source_output
+            if (source, output) not in entered:
+                entered.add((source, output))
+                self.slots.append(msgspec.structs.replace(slot, target=source, kind=GRAD, output=output))
+
+    def _target(self, kind: int, owner: Any, output: int) -> int | None:
+        if kind == EDGE_GRAD:
+            return self.edge_place.get((id(owner), output))
+        if isinstance(owner, EngineNode):
+            return self._engine_place(owner)
+        if isinstance(owner, Op):
+            return self.place.get(id(owner))
+        return self.place.get(self._key(owner)) if kind == VALUE else self._producer(owner, None)
+
+    def _loss_owner(self) -> Op | Value | None:
+        loss = self.step.loss
+        return None if loss is None else (loss.op or loss)
+
+    def _loss_output(self) -> int:
+        return 0 if self.step.loss is None else self.step.loss.output
+
+    # the step
+
+    def step_message(self, graph: str) -> StepMessage:
+        """The numbers of this step, laid out by the slot table."""
+        loss = self.step.loss
+        return StepMessage(
+            index=self.step.index,
+            graph=graph,
+            events=[e for e in map(self._event, self.step.events) if e is not None],
+            floats=b"".join(self._payload[0]),
+            doubles=b"".join(self._payload[1]),
+            loss=self._loss_value,
+            loss_node=None if loss is None else self.place.get(self._key(loss)),
+            updates=[
+                UpdateRecord(self.place[self._key(u.leaf)], next(iter(u.leaf.names), None), u.optimizer)
+                for u in self.step.updates.values()
+                if self._key(u.leaf) in self.place
+            ],
+        )
+
+    def _event(self, event: tuple[int, Any, Site | None]) -> tuple[int, int, int] | None:
+        phase, what, site = event
+        span = self.builder.source.span(site)
+        line = 0 if span is None else span.line
+        if phase == BACKWARD and isinstance(what, tuple):
+            edge = self.edge_place.get((id(what[0]), what[1]))
+            return None if edge is None else (phase, -1 - edge, line)
+        if isinstance(what, EngineNode):
+            return (phase, self._engine_place(what), line)
+        place = self.place.get(id(what) if isinstance(what, Op) else self._key(what))
+        return None if place is None else (phase, place, line)
+
+
+def _first(summary: Summary) -> float | None:
+    if math.prod(summary.shape) != 1 or not summary.count:
+        return None
+    code = "<d" if summary.wide else "<f"
+    return float(struct.unpack_from(code, summary.payload, 2 * (8 if summary.wide else 4))[0])
+
+

@@ -1,0 +1,154 @@
+"""Watches a backward pass: one hook on each autograd node that it will visit.
+
+A post hook gives each edge's own contribution (`grad_inputs`, aligned with `next_functions`) and, where several edges meet,
+the sum that entered (`grad_outputs`). The order in which hooks fire is the engine's own order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.utils.hooks import RemovableHandle
+
+from backend.trace.records import EngineNode, Step
+from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, LEAF_GRAD, Recorder
+from backend.trace.saved import saved_of
+from backend.trace.source import learner_site
+
+Grads = Sequence[torch.Tensor | None]
+
+
+def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequence[Any], args: Any, kwargs: Any) -> Any:
+    """Run autograd's engine from `outputs` with every node on the way watched.
+
+    `outputs` are the tensors (or gradient edges) that backward starts from; `args` and `kwargs` go to the engine as they are.
+    """
+    recorder.finish_op()
+    roots = [o for o in outputs if isinstance(o, torch.Tensor) and o.grad_fn is not None]
+    if any(node.leaf is None and node.op is not None for node in recorder.step.engine):
+        recorder.fork_step()
+    step = recorder.step
+    site = learner_site(2)
+    watch = _Watch(recorder, step, site)
+    if roots:
+        step.loss = recorder.value_of(roots[0])
+    watch.walk(roots)
+    before = {id(n.leaf): n.leaf.ref().grad is not None for n in watch.leaves if n.leaf is not None}  # type: ignore[union-attr]  # the graph holds it
+    recorder.backwards += 1
+    try:
+        with recorder.paused():
+            return engine(outputs, *args, **kwargs)
+    finally:
+        watch.finish(before)
+        step.closed = True
+
+
+class _Watch:
+    """The hooks of one backward pass."""
+
+    def __init__(self, recorder: Recorder, step: Step, site: Any) -> None:
+        self.recorder = recorder
+        self.step = step
+        self.site = site
+        self.nodes: dict[Any, EngineNode] = {}
+        self.leaves: list[EngineNode] = []
+        self.handles: list[RemovableHandle] = []
+
+    def walk(self, roots: list[torch.Tensor]) -> None:
+        """Visit every node that can be reached from the roots, once, and hook it."""
+        first = len(self.step.engine)
+        stack: list[Any] = []
+        for root in roots:
+            node = self._node(root.grad_fn, stack)
+            node.arrivals += 2  # the seed comes from outside, so the sum is never just one edge's
+        while stack:
+            raw = stack.pop()
+            node = self.nodes[raw]
+            for following, output in raw.next_functions:
+                if following is None:
+                    node.nexts.append((None, output))
+                    continue
+                target = self.nodes.get(following)
+                if target is None:
+                    target = self._node(following, stack)
+                target.arrivals += 1
+                node.nexts.append((target, output))
+        for raw, node in self.nodes.items():
+            if node.leaf is not None:
+                if node.arrivals > 1:
+                    self.handles.append(raw.register_prehook(self._entered(node)))
+                self.handles.append(raw.register_hook(self._accumulated(node)))
+            else:
+                self.handles.append(raw.register_hook(self._left(node)))
+        self.step.engine[first:] = list(self.nodes.values())
+
+    def _node(self, raw: Any, stack: list[Any]) -> EngineNode:
+        node = EngineNode(len(self.step.engine) + len(self.nodes), raw.name())
+        self.nodes[raw] = node
+        variable = getattr(raw, "variable", None)
+        if variable is not None:
+            node.leaf = self.recorder.value_of(variable)
+            self.leaves.append(node)
+        else:
+            node.op = self.recorder.by_sequence.get(raw._sequence_nr())
+            if node.op is None or node.op.saved is None:
+                node.saved = saved_of(raw, self.recorder)
+                if node.op is not None:
+                    node.op.saved = node.saved
+            stack.append(raw)
+        return node
+
+    def _left(self, node: EngineNode) -> Callable[[Grads, Grads], None]:
+        step, add, slots = self.step, self.recorder.summariser.add, self.step.slots
+        several = node.arrivals > 1
+
+        def hook(grad_inputs: Grads, grad_outputs: Grads) -> None:
+            step.events.append((BACKWARD, node, self.site))
+            if several:
+                for output, grad in enumerate(grad_outputs):
+                    if grad is not None:
+                        slots.append((GRAD, node, output))
+                        add(grad)
+            for place, grad in enumerate(grad_inputs):
+                if grad is not None and place < len(node.nexts) and node.nexts[place][0] is not None:
+                    step.events.append((BACKWARD, (node, place), self.site))
+                    slots.append((EDGE_GRAD, node, place))
+                    add(grad)
+
+        return hook
+
+    def _entered(self, node: EngineNode) -> Callable[[Grads], None]:
+        def hook(grad_outputs: Grads) -> None:
+            grad = grad_outputs[0]
+            if grad is not None:
+                self.step.slots.append((GRAD, node, 0))
+                self.recorder.summariser.add(grad)
+
+        return hook
+
+    def _accumulated(self, node: EngineNode) -> Callable[[Grads, Grads], None]:
+        def hook(grad_inputs: Grads, grad_outputs: Grads) -> None:
+            self.step.events.append((BACKWARD, node, self.site))
+
+        return hook
+
+    def finish(self, before: dict[int, bool]) -> None:
+        """Take the hooks off, and look at what has piled up in `.grad`."""
+        for handle in self.handles:
+            handle.remove()
+        recorder = self.recorder
+        for node in self.leaves:
+            leaf = node.leaf
+            tensor = leaf.ref() if leaf is not None else None
+            grad = tensor.grad if tensor is not None else None
+            if leaf is None or grad is None:
+                continue
+            if before.get(id(leaf)):
+                self.step.slots.append((LEAF_GRAD, leaf, 0))
+                recorder.summariser.add(grad)
+            recorder.know_grad(grad, leaf)
+        recorder.summariser.flush()
+
+

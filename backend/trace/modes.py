@@ -1,0 +1,200 @@
+"""The two modes that watch the forward pass, and the few places of torch that are wrapped once, before any run.
+
+TorchFunctionMode sees what the learner wrote (`linear`, `softmax`), TorchDispatchMode every aten op below autograd.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from backend.trace.records import Call, OpInfo
+from backend.trace.recorder import Recorder
+from backend.trace.source import FILENAME, learner_frame
+
+_INFOS: dict[Any, OpInfo] = {}
+
+_QUIET = frozenset({"__repr__", "__format__", "__str__", "__deepcopy__", "__reduce_ex__", "backward", "tolist", "numpy"})
+"""Functions whose insides are not the learner's ops: printing, copying, and backward, which the engine's watch tells."""
+
+_active: list[Recorder] = []
+"""The recorder of the run in this process, if one is recording. One process, one run."""
+
+
+def active() -> Recorder | None:
+    """The recorder that is recording now."""
+    return _active[0] if _active else None
+
+
+class ForwardMode(TorchDispatchMode):
+    """Hands every aten op to the recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run `func`, and record it."""
+        recorder = self.recorder
+        if recorder.suspended:
+            return func(*args, **(kwargs or {}))
+        info = _INFOS.get(func)
+        if info is None:
+            info = _INFOS[func] = OpInfo(func)
+        if info.writes:
+            recorder.before_write(info, args)
+        out = func(*args, **(kwargs or {}))
+        recorder.add(info, args, kwargs or {}, out)
+        return out
+
+
+class FunctionMode(TorchFunctionMode):
+    """Gives the ops that run inside one call of a torch function that call's name and place."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self.recorder = recorder
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run `func` as one call."""
+        recorder = self.recorder
+        if recorder.suspended:
+            return func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        if name == "__get__":
+            return func(*args, **(kwargs or {}))
+        if name in _QUIET:
+            return self._quiet(name, func, args, kwargs or {})
+        if name == "__set__":
+            return self._set(func, args)
+        caller = sys._getframe(1)
+        direct = caller.f_code.co_filename is FILENAME
+        frame = caller if direct else learner_frame(caller)
+        site = None if frame is None else (frame.f_code, frame.f_lasti)
+        outer = recorder.call
+        call = recorder.call = Call(name, site, recorder.modules, recorder.count)
+        try:
+            out = func(*args, **(kwargs or {}))
+        finally:
+            recorder.call = outer
+            call.last = recorder.count
+            recorder.finish_op()
+        if direct and site is not None:
+            recorder.named(out, site)
+        return out
+
+    def _quiet(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
+        recorder = self.recorder
+        recorder.finish_op()
+        if name == "backward":
+            return func(*args, **kwargs)
+        recorder.suspended += 1
+        try:
+            return func(*args, **kwargs)
+        finally:
+            recorder.suspended -= 1
+
+    def _set(self, func: Any, args: Any) -> Any:
+        """`w.grad = None` is a zero_grad; any other property is set without a word."""
+        recorder = self.recorder
+        if len(args) == 2 and args[1] is None and getattr(func, "__self__", None) is _GRAD:
+            recorder.grad_dropped(args[0])
+        return func(*args)
+
+
+_GRAD = torch.Tensor.grad
+
+
+def install(run_backward: Callable[..., Any]) -> None:
+    """Wrap `nn.Module.__call__`, the engine's one entry and optimizers, once, in the zygote.
+
+    Without an active recorder each wrapper only calls what it wraps.
+    """
+    _wrap_engine(run_backward)
+    _wrap_modules()
+    register_optimizer_step_pre_hook(_before_step)
+    register_optimizer_step_post_hook(_after_step)
+
+
+def _wrap_engine(run_backward: Callable[..., Any]) -> None:
+    engine = torch.autograd._engine_run_backward
+
+    def watched(outputs: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder = active()
+        if recorder is None or recorder.suspended:
+            return engine(outputs, *args, **kwargs)
+        return run_backward(recorder, engine, outputs, args, kwargs)
+
+    make_grads = torch.autograd._make_grads
+
+    def unwatched(*args: Any, **kwargs: Any) -> Any:
+        """The seed that backward makes for itself is no op of the learner's."""
+        recorder = active()
+        if recorder is None:
+            return make_grads(*args, **kwargs)
+        with recorder.paused():
+            return make_grads(*args, **kwargs)
+
+    torch.autograd._make_grads = unwatched
+    torch.autograd._engine_run_backward = watched  # type: ignore[assignment]  # same signature, watched
+
+
+def _wrap_modules() -> None:
+    plain = torch.nn.Module.__call__
+
+    def call(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
+        recorder = active()
+        if recorder is None or recorder.suspended:
+            return plain(module, *args, **kwargs)
+        outer = recorder.modules
+        recorder.modules = recorder.enter(module, outer)
+        try:
+            out = plain(module, *args, **kwargs)
+        finally:
+            recorder.modules = outer
+        caller = sys._getframe(1)
+        if caller.f_code.co_filename is FILENAME:
+            recorder.named(out, (caller.f_code, caller.f_lasti))
+        return out
+
+    torch.nn.Module.__call__ = call  # type: ignore[method-assign,assignment]  # same signature, watched
+
+
+def _before_step(optimizer: Any, args: Any, kwargs: Any) -> None:
+    recorder = active()
+    if recorder is not None:
+        recorder.finish_op()
+        recorder.summariser.flush()
+        recorder.suspended += 1
+
+
+def _after_step(optimizer: Any, args: Any, kwargs: Any) -> None:
+    recorder = active()
+    if recorder is None or not recorder.suspended:
+        return
+    recorder.suspended -= 1
+    recorder.stepped(optimizer)
+
+
+class Watching:
+    """`with Watching(recorder):` everything torch does is recorded."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._modes = (FunctionMode(recorder), ForwardMode(recorder))
+
+    def __enter__(self) -> None:
+        for mode in self._modes:
+            mode.__enter__()
+        _active.append(self._recorder)
+
+    def __exit__(self, *error: object) -> None:
+        _active.clear()
+        for mode in reversed(self._modes):
+            mode.__exit__(None, None, None)

@@ -1,0 +1,66 @@
+"""Which names the snippet gave to which values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from backend.trace.records import Step, Value
+from backend.trace.recorder import Recorder
+from backend.trace.source import Source, stored_names
+
+
+class Names:
+    """Resolves names from the places where results were stored, from modules, and last from the namespace by identity."""
+
+    def __init__(self, recorder: Recorder, source: Source, namespace: dict[str, Any]) -> None:
+        self.recorder = recorder
+        self.source = source
+        self.namespace = namespace
+        self.bound: dict[tuple[int, str], Value] = {}
+        """(line, name) -> the value that was last stored there."""
+
+    def resolve(self, step: Step) -> None:
+        """Give names to every value that was stored since the last call."""
+        sites, self.recorder.sites = self.recorder.sites, []
+        for value, site, place in sites:
+            for name in _names_at(stored_names(site), place):
+                if name not in value.names:
+                    value.names.append(name)
+                span = self.source.span(site)
+                if span is not None:
+                    self.bound[span.line, name] = value
+        self._by_identity()
+        self._parameters(step)
+
+    def _by_identity(self) -> None:
+        for name, held in list(self.namespace.items()):
+            if isinstance(held, torch.Tensor) and not name.startswith("__"):
+                value = self.recorder.table.get(id(held))
+                if value is not None and value.ref() is held and not value.names:
+                    value.names.append(name)
+
+    def _parameters(self, step: Step) -> None:
+        unnamed = {id(v): v for op in step.ops for v in op.inputs if v.op is None and not v.names}
+        if not unnamed:
+            return
+        modules = {k: m for k, m in self.namespace.items() if isinstance(m, torch.nn.Module)}
+        roots = [self.recorder.module_calls[op.modules[0]] for op in step.ops if op.modules]
+        for root in {id(r): r for r in roots}.values():
+            if not any(root is m for m in modules.values()):
+                modules[type(root).__name__] = root
+        for variable, module in modules.items():
+            for path, tensor in (*module.named_parameters(), *module.named_buffers()):
+                value = self.recorder.table.get(id(tensor))
+                if value is not None and id(value) in unnamed and not value.names:
+                    plain = len(modules) == 1 and not path[0].isdigit()
+                    value.names.append(path if plain else f"{variable}.{path}")
+
+
+def _names_at(stored: tuple[tuple[str | None, ...], ...], place: int) -> list[str]:
+    if not stored:
+        return []
+    if len(stored) > 1:
+        return [n for n in stored[place] if n] if place < len(stored) else []
+    return [n if place == 0 else f"{n}[{place}]" for n in stored[0] if n and "." not in n]

@@ -1,0 +1,153 @@
+"""One record into one GraphNode."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from backend.trace.derivatives import rules
+from backend.trace.records import EngineNode, Op, Value
+from backend.trace.source import Source
+from backend.wire.messages import Node
+
+_NOISE = frozenset({"pin_memory", "layout", "device", "memory_format", "non_blocking", "generator"})
+"""Arguments that say where and how a tensor is kept, not what is computed."""
+
+
+def describe_op(id: str, op: Op, group: str | None, source: Source, saved: list[tuple[str, Any, str | None, int]]) -> Any:
+    """The node of an op that was recorded."""
+    span = source.span(op.site)
+    requires_grad = any(v.requires_grad for v in op.values)
+    cut = not requires_grad and any(v.requires_grad for v in op.inputs)
+    return Node(
+        id=id,
+        kind="break" if cut else "op",
+        op=_name(op),
+        grad_fn=op.grad_fn,
+        names=[n for v in op.values for n in v.names],
+        line=span and span.line,
+        column=span and span.column,
+        end_line=span and span.end_line,
+        end_column=span and span.end_column,
+        group=group,
+        is_leaf=not requires_grad,
+        requires_grad=requires_grad,
+        outputs=max(1, len(op.values)),
+        attributes=_attributes(op),
+        saved=[_saved(*s) for s in saved],
+        derivatives=rules(op) if requires_grad else [],
+        reason=_reason(op) if cut else None,
+    )
+
+
+def describe_source(id: str, value: Value, user: Op | None, group: str | None, source: Source) -> Any:
+    """The node of a leaf, of data, or of a tensor that an earlier step made."""
+    origin = value.origin
+    maker = value.op
+    site = origin.site if origin is not None else (maker.site if maker is not None else None)
+    span = source.span(site) or (source.span(user.site) if user is not None else None)
+    leaf = value.requires_grad and maker is None
+    return Node(
+        id=id,
+        kind="leaf" if leaf else "data",
+        op=_name(origin) if origin is not None else (_name(maker) if maker is not None else "tensor"),
+        grad_fn=maker.grad_fn if maker is not None else None,
+        names=list(value.names),
+        line=span and span.line,
+        column=span and span.column,
+        end_line=span and span.end_line,
+        end_column=span and span.end_column,
+        group=group,
+        is_leaf=maker is None or not value.requires_grad,
+        requires_grad=value.requires_grad,
+        is_parameter=value.is_parameter,
+        attributes=_attributes(origin) if origin is not None else {},
+    )
+
+
+def describe_unseen(id: str, node: EngineNode, source: Source) -> Any:
+    """An autograd node for which no op was seen: a view that autograd made anew, or C++ that no mode can watch."""
+    name = node.name.split("::")[-1]
+    plain = name.removesuffix("Backward").rstrip("0123456789").removesuffix("Backward")
+    return Node(
+        id=id,
+        kind="op",
+        op=_snake(plain) or name,
+        grad_fn=name,
+        requires_grad=True,
+        saved=[_saved(n, what, None, 0) for n, what in node.saved if not isinstance(what, Value)],
+    )
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+def _name(op: Op) -> str:
+    """What the learner wrote, where one call is one op; else torch's aten name."""
+    packet = op.info.packet
+    if packet == "lift_fresh":
+        return "tensor"
+    call = op.call
+    if call is not None and call.last - call.first == 1 and call.name and not call.name.startswith("_"):
+        return call.name
+    return packet.lstrip("_") or packet
+
+
+def _attributes(op: Op) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, value in op.attributes:
+        if value is None or name in _NOISE or _is_default(op, name, value):
+            continue
+        shown = _attribute(value)
+        if shown is not None:
+            result[name] = shown
+    return result
+
+
+def _is_default(op: Op, name: str, value: Any) -> bool:
+    default = op.info.defaults.get(name, _NOISE)
+    return type(default) is type(value) and bool(default == value)
+
+
+def _attribute(value: Any) -> Any:
+    if isinstance(value, (bool, int, str)):
+        return value if not isinstance(value, int) or abs(value) < 2**63 else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, (list, tuple)) and all(isinstance(v, (bool, int, float, str)) for v in value):
+        return [_attribute(v) for v in value]
+    if isinstance(value, (torch.dtype, complex)):
+        return str(value)
+    return None
+
+
+def _saved(name: str, what: Any, node: str | None, output: int) -> dict[str, Any]:
+    if isinstance(what, Value):
+        return {
+            "name": name,
+            "node": node,
+            "output": output if node else 0,
+            "shape": list(what.shape),
+            "dtype": str(what.dtype),
+            "text": None,
+        }
+    if isinstance(what, tuple):
+        return {"name": name, "node": None, "output": 0, "shape": list(what[0]), "dtype": what[1], "text": None}
+    return {"name": name, "node": None, "output": 0, "shape": None, "dtype": None, "text": str(what)}
+
+
+def _reason(op: Op) -> str:
+    packet = op.info.packet
+    if packet in ("detach", "detach_"):
+        return "detach() cuts the graph: the result shares the values, and no gradient passes back through it"
+    if not op.grad_enabled:
+        return "computed under torch.no_grad(): autograd does not record, so no gradient passes"
+    if packet == "_local_scalar_dense":
+        return "item() takes the number out of torch: a Python float has no gradient"
+    dtype = op.values[0].dtype if op.values else None
+    if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
+        return f"the result is {dtype}: only floating point and complex tensors have gradients"
+    return f"torch defines no derivative for {packet}"

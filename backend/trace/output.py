@@ -1,0 +1,59 @@
+"""What the snippet prints, with the line that printed it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+from backend.trace.source import Source, learner_site
+
+
+class Printed(io.TextIOBase):
+    """Stands in for sys.stdout or sys.stderr. Text is sent in lines; past `budget` characters (shared) it is dropped, once said."""
+
+    def __init__(self, stream: str, source: Source, budget: list[int], send: Callable[[str, str, int | None], None]) -> None:
+        super().__init__()
+        self._stream = stream
+        self._source = source
+        self._budget = budget
+        self._send = send
+        self._text: list[str] = []
+        self._line: int | None = None
+        self._held = 0
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # typeshed has it as an attribute
+        """As of a terminal."""
+        return "utf-8"
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def isatty(self) -> bool:
+        """Never."""
+        return False
+
+    def write(self, text: str) -> int:
+        """Keep `text` under the line of the learner's code that is running."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        room = self._budget[0]
+        if room <= 0:
+            return len(text)
+        self._budget[0] = room - len(text)
+        site = learner_site(1)
+        span = self._source.span(site)
+        line = None if span is None else span.line
+        if line != self._line or self._held > 4096:
+            self.flush()
+            self._line = line
+        self._text.append(text[:room])
+        self._held += len(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Send what is kept."""
+        if self._text:
+            text, self._text, self._held = "".join(self._text), [], 0
+            self._send(self._stream, text, self._line)

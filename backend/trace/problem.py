@@ -1,0 +1,115 @@
+"""An exception in the learner's code, or a limit that stopped it, as a Problem: what, where, why, and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final
+
+from backend.errors import Stopped
+from backend.trace.advice import advise
+from backend.trace.source import FILENAME, Source, Span
+from backend.wire.messages import Job, ProblemMessage
+
+_ALLOCATION: Final = re.compile(r"tried to allocate (\d+) bytes|alloc(?:ate)? (\d+) bytes", re.IGNORECASE)
+_FRAMES: Final = 30
+
+
+def explain(error: BaseException, source: Source, job: Job, namespace: Mapping[str, Any]) -> Any:
+    """The problem message of an exception that left the learner's code."""
+    spans = _spans(error.__traceback__, source)
+    place = spans[-1][0] if spans else None
+    if isinstance(error, Stopped):
+        return stopped(error.reason, place and place.line, job)
+    if _is_memory(error):
+        return _memory(error, place, job)
+    explanation, suggestion = advise(error, namespace)
+    return ProblemMessage(
+        kind=type(error).__name__,
+        status="error",
+        message=_first_lines(str(error)) or type(error).__name__,
+        explanation=explanation,
+        suggestion=suggestion,
+        line=place and place.line,
+        column=place and place.column,
+        end_line=place and place.end_line,
+        end_column=place and place.end_column,
+        traceback=[
+            {"line": span.line, "function": function, "code": source.text(span.line)} for span, function in spans[-_FRAMES:]
+        ],
+    )
+
+
+def stopped(reason: str, line: int | None, job: Job) -> Any:
+    """The problem of a run that reached a limit or was cancelled."""
+    where = "" if line is None else f", at line {line}"
+    if reason == "cancelled":
+        return ProblemMessage(kind="cancelled", status="cancelled", message=f"the run was cancelled{where}", line=line)
+    seconds = job.cpu_seconds if reason == "cpu" else job.wall_seconds
+    spent = "CPU time" if reason == "cpu" else "waiting and computing"
+    return ProblemMessage(
+        kind="timeout",
+        status="timeout",
+        message=f"stopped after {seconds:g} s of {spent}{where}",
+        explanation="A snippet may compute for a limited time, so that everybody gets a turn."
+        if reason == "cpu"
+        else "A snippet may take a limited time, sleeping included.",
+        suggestion="Check that every loop comes to an end, or use fewer iterations or smaller tensors."
+        if reason == "cpu"
+        else "Remove the sleep, or do less.",
+        line=line,
+        limit=reason,
+    )
+
+
+def _is_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error) or "bad_alloc" in str(error)
+
+
+def _memory(error: BaseException, place: Span | None, job: Job) -> Any:
+    has = _size(job.memory_bytes)
+    found = _ALLOCATION.search(str(error))
+    wanted = int(found.group(1) or found.group(2)) if found else None
+    message = (
+        f"not enough memory: the sandbox has {has}"
+        if wanted is None
+        else f"not enough memory: this tensor would need {_size(wanted)}, the sandbox has {has}"
+    )
+    return ProblemMessage(
+        kind="MemoryError",
+        status="memory",
+        message=message,
+        explanation="All tensors that are alive count, and those that the graph saved for backward.",
+        suggestion='Use smaller sizes, or make the tensors on device="meta": they have shapes and a graph, and no values.',
+        line=place and place.line,
+        column=place and place.column,
+        end_line=place and place.end_line,
+        end_column=place and place.end_column,
+        limit="memory",
+    )
+
+
+def _size(count: int) -> str:
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def _spans(traceback: TracebackType | None, source: Source) -> list[tuple[Span, str]]:
+    """The learner's own frames, outermost first."""
+    found: list[tuple[Span, str]] = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if code.co_filename == FILENAME:
+            span = source.span((code, traceback.tb_lasti)) or Span(traceback.tb_lineno)
+            found.append((span, code.co_name))
+        traceback = traceback.tb_next
+    return found
+
+
+def _first_lines(text: str) -> str:
+    """torch appends C++ frames and hints about debug builds to some messages: not for a learner."""
+    kept = text.split("\nException raised from")[0].split("\nCUDA kernel errors")[0].strip()
+    return kept if len(kept) <= 4000 else kept[:4000] + " …"

@@ -1,0 +1,339 @@
+"""Keeps what the modes and the engine see, in order, and cuts it into steps.
+
+A step begins with the first forward op after a backward, an update or a zero_grad. Whether an op is a forward op of the next
+step or an afterthought of this one (`loss.item()`, an accuracy computed from this step's prediction, `lr * w.grad`) is told
+by what it reads: only results of this step, or a `.grad`, and it is an afterthought.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from backend.trace.records import Call, Op, OpInfo, Site, Step, Update, Value
+from backend.trace.source import learner_site
+from backend.trace.summary import Summariser, Summary
+
+FORWARD, BACKWARD, UPDATE, ZERO_GRAD = range(4)
+"""Places in `wire.messages.PHASES`."""
+
+VALUE, GRAD, EDGE_GRAD, LEAF_GRAD, AFTER = range(5)
+"""Places in `wire.messages.SLOT_KINDS`."""
+
+_Tensor = torch.Tensor
+_grad_enabled = torch.is_grad_enabled
+
+_FILLS = frozenset({"uniform_", "normal_", "zero_", "fill_", "bernoulli_", "random_", "exponential_", "erfinv_"})
+"""Ops that give a fresh tensor its first values: part of how it was made, until something has read it."""
+
+
+class Recorder:
+    """The record of one run. `emit(step, summaries)` is called with each step when it is complete."""
+
+    def __init__(self, preview: int, emit: Callable[[Step, list[Summary]], None]) -> None:
+        self.summariser = Summariser(preview)
+        self.emit = emit
+        self.step = Step(0)
+        self.table: dict[int, Value] = {}
+        self.by_sequence: dict[int, Op] = {}
+        self.grads: dict[int, tuple[weakref.ref[_Tensor], Value]] = {}
+        self.calls: list[Call] = []
+        self.call: Call | None = None
+        self.modules: tuple[int, ...] = ()
+        self.module_calls: list[Any] = []
+        self.sites: list[tuple[Value, Site, int]] = []
+        self.suspended = 0
+        self.count = 0
+        self.backwards = 0
+        self._open: Op | None = None
+        self._forward_part: tuple[list[tuple[int, Any, int]], list[Summary]] | None = None
+
+    # forward
+
+    def before_write(self, info: OpInfo, args: tuple[Any, ...]) -> None:
+        """An op is about to write to tensors that may be waiting to be summarised."""
+        self.finish_op()
+        self.summariser.flush()
+
+    def add(self, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        """One aten op has run."""
+        self.finish_op()
+        if info.packet == "detach" and self._is_saving(args[0]):
+            return
+        op = Op(info, self.count)
+        op.grad_enabled = _grad_enabled()
+        call = self.call
+        op.call = call
+        op.modules = self.modules
+        op.site = call.site if call is not None else learner_site(2)
+        inputs = op.inputs
+        for place, arg in enumerate(args):
+            if isinstance(arg, _Tensor):
+                inputs.append(self.value_of(arg))
+            elif isinstance(arg, (list, tuple)) and arg and isinstance(arg[0], (_Tensor, type(None))):
+                inputs.extend(self.value_of(item) for item in arg if isinstance(item, _Tensor))
+            elif place < len(info.arguments):
+                op.attributes.append((info.arguments[place], arg))
+        for name, arg in kwargs.items():
+            if isinstance(arg, _Tensor):
+                inputs.append(self.value_of(arg))
+            else:
+                op.attributes.append((name, arg))
+        if info.writes and self._write(op, info, args):
+            return
+        outs = [out] if isinstance(out, _Tensor) else _tensors(out)
+        if info.packet == "lift_fresh" or (not inputs and outs):
+            self._made(op, outs)
+            return
+        self._forward(op, outs)
+
+    def _forward(self, op: Op, outs: list[_Tensor]) -> None:
+        """An op with tensors in: it belongs to a step."""
+        step = self.step
+        if self.grads:
+            op.reads_grad = any(v.op.reads_grad if v.op is not None else self._grad_owner(v) for v in op.inputs)
+        if step.closed and not op.reads_grad and not self._afterthought(op):
+            self.next_step()
+            step = self.step
+        for value in op.inputs:
+            if value.step is not step:
+                value.step = step
+                if not op.reads_grad:
+                    self._use(value)
+        op.tensors = outs
+        for place, tensor in enumerate(outs):
+            value = Value(tensor, op, place)
+            value.step = step
+            self.table[id(tensor)] = value
+            op.values.append(value)
+            if not op.reads_grad:
+                step.slots.append((VALUE, op, place))
+                self.summariser.add(tensor)
+        self.count += 1
+        if not op.reads_grad:
+            step.ops.append(op)
+            step.events.append((FORWARD, op, op.site))
+        self._open = op
+
+    def _use(self, value: Value) -> None:
+        """A tensor from outside the step is used in it for the first time: now its value counts."""
+        tensor = value.ref()
+        if tensor is None:
+            return
+        value.used = True
+        value.requires_grad = tensor.requires_grad
+        value.is_parameter = isinstance(tensor, torch.nn.Parameter)
+        self.step.slots.append((VALUE, value, 0))
+        self.summariser.add(tensor)
+
+    def _made(self, op: Op, outs: list[_Tensor]) -> None:
+        """A factory (`torch.randn`, `torch.tensor`): remembered, and shown once it is used or has a name."""
+        for place, tensor in enumerate(outs):
+            value = Value(tensor, None, place)
+            value.origin = op
+            self.table[id(tensor)] = value
+            op.values.append(value)
+
+    def _write(self, op: Op, info: OpInfo, args: tuple[Any, ...]) -> bool:
+        """An in-place op. True if it is told otherwise than as an op: an update, a zero_grad, an initialisation."""
+        told = True
+        for place in info.writes:
+            target = args[place] if place < len(args) else None
+            for tensor in [target] if isinstance(target, _Tensor) else _tensors(target):
+                told = self._write_one(op, tensor) and told
+        return told and bool(info.writes)
+
+    def _write_one(self, op: Op, tensor: _Tensor) -> bool:
+        value = self.table.get(id(tensor))
+        held = self.grads.get(id(tensor))
+        if held is not None and held[0]() is tensor:
+            if op.info.packet in ("zero_", "_foreach_zero_", "fill_", "_foreach_mul_", "mul_"):
+                self.zero_grad(held[1], op.site)
+            return True
+        if tensor.requires_grad and tensor.is_leaf:
+            leaf = self.value_of(tensor)
+            if leaf.used:
+                self.update(leaf, None, op.site)
+            return True
+        return op.info.packet in _FILLS and value is not None and value.op is None and not value.used
+
+    def finish_op(self) -> None:
+        """What an op's outputs became on the way up through autograd is known only after it has returned."""
+        op = self._open
+        if op is None:
+            return
+        self._open = None
+        for value, tensor in zip(op.values, op.tensors or (), strict=False):
+            if op.info.writes and tensor._is_view():
+                # reading a view's grad_fn after a write regenerates it; the base's is what autograd uses
+                base = tensor._base
+                if base is not None and base.requires_grad:
+                    value.requires_grad = True
+                    self._own(op, base.grad_fn)
+                    shadow = Value(base, op, 0)
+                    shadow.requires_grad = True
+                    shadow.step = value.step
+                    self.table[id(base)] = shadow
+                continue
+            grad_fn = tensor.grad_fn
+            if grad_fn is not None:
+                value.requires_grad = True
+                self._own(op, grad_fn)
+            elif tensor.requires_grad:
+                value.requires_grad = True
+        op.tensors = None
+
+    def _own(self, op: Op, grad_fn: Any) -> None:
+        if grad_fn is not None and op.grad_fn is None:
+            op.grad_fn = grad_fn.name()
+            op.sequence = grad_fn._sequence_nr()
+            self.by_sequence[op.sequence] = op
+
+    def value_of(self, tensor: _Tensor) -> Value:
+        """The value that a tensor is now; a new leaf or data value if the recorder never saw it made."""
+        value = self.table.get(id(tensor))
+        if value is not None and value.ref() is tensor:
+            return value
+        grad_fn = tensor.grad_fn if not tensor._is_view() else None
+        if grad_fn is not None:
+            op = self.by_sequence.get(grad_fn._sequence_nr())
+            if op is not None and tensor.output_nr < len(op.values):
+                return op.values[tensor.output_nr]
+        value = Value(tensor)
+        value.requires_grad = tensor.requires_grad
+        self.table[id(tensor)] = value
+        return value
+
+    def _is_saving(self, tensor: _Tensor) -> bool:
+        """Autograd detaches an op's result to save it for backward; nobody asked for that detach."""
+        call = self.call
+        return call is not None and call.name not in ("detach", "data", "__get__", "clone") and self._last_output(tensor)
+
+    def _last_output(self, tensor: _Tensor) -> bool:
+        value = self.table.get(id(tensor))
+        return value is not None and value.op is not None and value.op.number == self.count - 1
+
+    def _afterthought(self, op: Op) -> bool:
+        step = self.step
+        return bool(op.inputs) and all(v.op is not None and v.step is step for v in op.inputs)
+
+    def _grad_owner(self, value: Value) -> bool:
+        held = self.grads.get(id(value.ref()))
+        return held is not None and held[0]() is value.ref()
+
+    # steps
+
+    def next_step(self) -> None:
+        """Complete the current step, if it holds anything, and begin another."""
+        self.finish_op()
+        step = self.step
+        for update in step.updates.values():
+            tensor = update.leaf.ref()
+            if tensor is not None:
+                step.slots.append((AFTER, update.leaf, 0))
+                self.summariser.add(tensor)
+        summaries = self.summariser.take()
+        values = [(slot, summary) for slot, summary in zip(step.slots, summaries, strict=True) if slot[0] == VALUE]
+        self._forward_part = ([slot for slot, _ in values], [summary for _, summary in values])
+        if step.events:
+            self.emit(step, summaries)
+            self.step = Step(step.index + 1)
+        else:
+            self.step = Step(step.index)
+
+    def fork_step(self) -> None:
+        """A second backward through the same forward pass: a step of its own, with the same ops and values."""
+        first = self.step
+        self.next_step()
+        step = self.step
+        if step is first or self._forward_part is None:
+            return
+        step.ops = list(first.ops)
+        step.events = [e for e in first.events if e[0] == FORWARD]
+        step.slots, results = self._forward_part
+        self.summariser.results.extend(results)
+        for op in step.ops:
+            for value in (*op.inputs, *op.values):
+                if value.step is first:
+                    value.step = step
+
+    def know_grad(self, grad: _Tensor, leaf: Value) -> None:
+        """`grad` is `leaf.grad`: reading it is not a forward op, and writing to it is zero_grad or clipping."""
+        self.grads[id(grad)] = (weakref.ref(grad), leaf)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Nothing that runs inside is recorded, and the modes are off."""
+        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            yield
+
+    def named(self, out: Any, site: Site) -> None:
+        """What a call in the learner's own frame returned; the name it is stored under is found out later."""
+        if isinstance(out, _Tensor):
+            value = self.table.get(id(out))
+            if value is not None:
+                self.sites.append((value, site, 0))
+        elif isinstance(out, (tuple, list)):
+            for place, item in enumerate(out):
+                value = self.table.get(id(item)) if isinstance(item, _Tensor) else None
+                if value is not None:
+                    self.sites.append((value, site, place))
+
+    def mention(self, tensor: _Tensor) -> None:
+        """A tensor that the learner named, and no op has read: it is shown all the same."""
+        value = self.table.get(id(tensor))
+        if value is not None and value.ref() is tensor and value.step is None and value.op is None:
+            value.step = self.step
+            self._use(value)
+            self.step.mentioned.append(value)
+            self.step.events.append((FORWARD, value, value.origin.site if value.origin else None))
+
+    def enter(self, module: Any, outer: tuple[int, ...]) -> tuple[int, ...]:
+        """A module is called inside the modules `outer`; the path that its ops have."""
+        self.module_calls.append(module)
+        return (*outer, len(self.module_calls) - 1)
+
+    def grad_dropped(self, tensor: _Tensor) -> None:
+        """`tensor.grad = None`."""
+        value = self.table.get(id(tensor))
+        if value is not None and value.ref() is tensor and tensor.grad is not None:
+            self.zero_grad(value, learner_site(2))
+
+    def stepped(self, optimizer: Any) -> None:
+        """`optimizer.step()` has returned: every parameter with a gradient was updated."""
+        site = learner_site(2)
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self.update(self.value_of(parameter), type(optimizer).__name__, site)
+
+    def update(self, leaf: Value, optimizer: str | None, site: Site | None) -> None:
+        """A leaf was written by an optimizer or by the learner's own line."""
+        step = self.step
+        step.closed = True
+        if id(leaf) not in step.updates:
+            step.updates[id(leaf)] = Update(leaf, optimizer, site)
+            step.events.append((UPDATE, leaf, site))
+
+    def zero_grad(self, leaf: Value, site: Site | None) -> None:
+        """A leaf's gradient was emptied or dropped."""
+        self.step.events.append((ZERO_GRAD, leaf, site))
+        for key, (_, owner) in list(self.grads.items()):
+            if owner is leaf:
+                del self.grads[key]
+
+
+def _tensors(out: Any) -> list[_Tensor]:
+    """The tensors in what an op returned: a tuple, a list, or lists in a tuple."""
+    found: list[_Tensor] = []
+    if isinstance(out, (tuple, list)):
+        for item in out:
+            if isinstance(item, _Tensor):
+                found.append(item)
+            elif isinstance(item, (tuple, list)):
+                found.extend(_tensors(item))
+    return found

@@ -1,0 +1,147 @@
+"""What the recorder keeps: values, ops, calls and steps. Plain slots, because one is made for every op of a snippet."""
+
+from __future__ import annotations
+
+import weakref
+from types import CodeType
+from typing import Any
+
+import torch
+
+Site = tuple[CodeType, int]
+"""A place in the learner's code: the code object and the offset of the instruction (`f_lasti`)."""
+
+
+class Value:
+    """One tensor at one version: an output of an op, or a tensor that came from nowhere the recorder saw.
+
+    `op` is None for leaves and data. `origin` is then the factory call that made it, if it was seen.
+    """
+
+    __slots__ = ("dtype", "is_parameter", "names", "op", "origin", "output", "ref", "requires_grad", "shape", "step", "used")
+
+    def __init__(self, tensor: torch.Tensor, op: Op | None = None, output: int = 0) -> None:
+        self.ref: weakref.ref[torch.Tensor] = weakref.ref(tensor)
+        self.op = op
+        self.output = output
+        self.origin: Op | None = None
+        self.requires_grad = False
+        self.is_parameter = False
+        self.names: list[str] = []
+        self.step: Step | None = None
+        self.used = False
+        self.shape: torch.Size = tensor.shape
+        self.dtype: torch.dtype = tensor.dtype
+
+
+class OpInfo:
+    """What is the same for every call of one aten overload."""
+
+    __slots__ = ("arguments", "defaults", "name", "packet", "view", "writes")
+
+    def __init__(self, func: Any) -> None:
+        schema = func._schema
+        self.packet: str = schema.name.split("::")[-1]
+        self.name: str = self.packet
+        self.arguments: tuple[str, ...] = tuple(a.name for a in schema.arguments)
+        self.defaults: dict[str, Any] = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
+        self.writes: tuple[int, ...] = tuple(
+            i for i, a in enumerate(schema.arguments) if a.alias_info is not None and a.alias_info.is_write
+        )
+        self.view: bool = any(a.alias_info is not None and not a.alias_info.is_write for a in schema.returns)
+
+
+class Call:
+    """One call of a torch function as the learner, or a torch module, wrote it; it may run several ops."""
+
+    __slots__ = ("first", "last", "name", "site", "stack")
+
+    def __init__(self, name: str, site: Site | None, stack: tuple[int, ...], first: int) -> None:
+        self.name = name
+        self.site = site
+        self.stack = stack
+        self.first = first
+        self.last = first
+
+
+class Op:
+    """One aten op that ran."""
+
+    __slots__ = (
+        "attributes",
+        "call",
+        "device",
+        "grad_enabled",
+        "grad_fn",
+        "info",
+        "inputs",
+        "modules",
+        "number",
+        "outs",
+        "reads_grad",
+        "saved",
+        "sequence",
+        "site",
+        "tensors",
+        "values",
+    )
+
+    def __init__(self, info: OpInfo, number: int) -> None:
+        self.info = info
+        self.number = number
+        self.inputs: list[Value] = []
+        self.attributes: list[tuple[str, Any]] = []
+        self.values: list[Value] = []
+        self.tensors: list[torch.Tensor] | None = None
+        self.call: Call | None = None
+        self.site: Site | None = None
+        self.modules: tuple[int, ...] = ()
+        self.grad_fn: str | None = None
+        self.sequence: int = -1
+        self.saved: list[tuple[str, Any]] | None = None
+        self.grad_enabled = True
+        self.reads_grad = False
+        self.device = "cpu"
+
+
+class EngineNode:
+    """One `torch.autograd.graph.Node` that a backward pass visited."""
+
+    __slots__ = ("arrivals", "index", "leaf", "name", "nexts", "op", "saved")
+
+    def __init__(self, index: int, name: str) -> None:
+        self.index = index
+        self.name = name
+        self.op: Op | None = None
+        self.leaf: Value | None = None
+        self.nexts: list[tuple[EngineNode | None, int]] = []
+        self.saved: list[tuple[str, Any]] = []
+        self.arrivals = 0
+
+
+class Update:
+    """One parameter that was written in a step."""
+
+    __slots__ = ("leaf", "optimizer", "site")
+
+    def __init__(self, leaf: Value, optimizer: str | None, site: Site | None) -> None:
+        self.leaf = leaf
+        self.optimizer = optimizer
+        self.site = site
+
+
+class Step:
+    """One pass, as it is recorded. `events` holds (phase, what, site) with what an Op, EngineNode, edge or Value."""
+
+    __slots__ = ("closed", "engine", "events", "index", "loss", "mentioned", "ops", "slots", "updates")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.ops: list[Op] = []
+        self.engine: list[EngineNode] = []
+        self.events: list[tuple[int, Any, Site | None]] = []
+        self.slots: list[tuple[int, Any, int]] = []
+        self.updates: dict[int, Update] = {}
+        self.mentioned: list[Value] = []
+        self.loss: Value | None = None
+        self.closed = False

@@ -1,0 +1,203 @@
+"""One job: run the snippet under the recorder's eyes and send what happened."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import gc
+import linecache
+import math
+import random
+import sys
+import time
+import traceback
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from backend.errors import Stopped
+from backend.snippet import Snippet, parse
+from backend.trace.bindings import bindings
+from backend.trace.build import Builder
+from backend.trace.modes import Watching
+from backend.trace.names import Names
+from backend.trace.output import Printed
+from backend.trace.problem import explain, stopped
+from backend.trace.records import Step
+from backend.trace.recorder import Recorder
+from backend.trace.source import FILENAME, Source
+from backend.trace.summary import Summary
+from backend.wire.messages import DoneMessage, Job, NoticeMessage, OutputMessage, ProblemMessage, ResultMessage
+
+_RESULT_WIDTH = 4000
+"""Characters of the last value's repr that are sent."""
+
+
+class Session:
+    """The state of one run. `send` takes the packed messages, in order."""
+
+    def __init__(self, job: Job, send: Callable[[bytes], None]) -> None:
+        self.job = job
+        self._send = send
+        self.source = Source(job.code)
+        self.module = types.ModuleType("__main__")
+        self.namespace = self.module.__dict__
+        self.recorder = Recorder(job.preview, self._on_step)
+        self.names = Names(self.recorder, self.source, self.namespace)
+        self.builder = Builder(self.source, self.names, self.recorder.module_calls)
+        self.budget = [job.output_bytes]
+        self.printed: list[Printed] = []
+        self.trace_seconds = 0.0
+        self.run_seconds = 0.0
+        self.value: Any = None
+        self.has_value = False
+        self.cut = False
+        self.finished = False
+
+    def run(self) -> None:
+        """The whole job, `done` included. Does not raise what the learner's code raises."""
+        snippet = parse(self.job.code, limit=sys.maxsize)
+        problem = None
+        if snippet.problem is not None:
+            problem = msgspec.convert(snippet.problem.model_dump(), type=ProblemMessage)
+        else:
+            try:
+                self._execute(snippet)
+            except SystemExit:
+                pass
+            except BaseException as error:
+                problem = explain(error, self.source, self.job, self.namespace)
+                _drop_frames(error)
+        self.finish(snippet, problem)
+
+    def rescue(self, reason: str, line: int | None) -> None:
+        """The main thread is out of reach: send what has been recorded so far, from this other thread."""
+        if not self.finished:
+            self.finish(None, stopped(reason, line, self.job))
+
+    def finish(self, snippet: Snippet | None, problem: Any) -> None:
+        """Send everything that is still to be said."""
+        started = time.perf_counter()
+        self.finished = True
+        for name, held in list(self.namespace.items()):
+            if isinstance(held, torch.Tensor) and not name.startswith("__"):
+                self.recorder.mention(held)
+        self.recorder.next_step()
+        bound = snippet.bindings if snippet is not None else {}
+        for message in bindings(self.names, self.builder.shown, bound, self.namespace):
+            self.send(message)
+        if problem is None and snippet is not None and snippet.last is not None and self.has_value:
+            self._result(snippet.last.line)
+        for stream in self.printed:
+            stream.flush()
+        if self.budget[0] < 0:
+            limit = self.job.output_bytes
+            self.send(NoticeMessage(kind="output_cut", message=f"the output was cut after {limit} characters"))
+        if problem is not None:
+            self.send(problem)
+        trace = self.trace_seconds + time.perf_counter() - started
+        self.send(DoneMessage("ok" if problem is None else problem.status, self.run_seconds * 1e3, trace * 1e3))
+
+    def send(self, message: Any) -> None:
+        """Pack a message and hand it on; one that is too large is replaced by a word about it."""
+        frame = msgspec.msgpack.encode(message)
+        if len(frame) > self.job.message_bytes:
+            text = f"a {type(message).__name__} of {len(frame)} bytes is more than can be sent at once ({self.job.message_bytes})"
+            frame = msgspec.msgpack.encode(NoticeMessage(kind="too_large", message=text))
+            self.cut = True
+        self._send(frame)
+
+    def _on_step(self, step: Step, summaries: list[Summary]) -> None:
+        started = time.perf_counter()
+        for message in self.builder.messages(step, summaries):
+            self.cut = False
+            self.send(message)
+            if self.cut:
+                break
+        self.trace_seconds += time.perf_counter() - started
+
+    def _execute(self, snippet: Snippet) -> None:
+        self._prepare()
+        body, last = self._compile(snippet)
+        started = time.perf_counter()
+        before = self.trace_seconds
+        gc.disable()
+        try:
+            with Watching(self.recorder):
+                exec(body, self.namespace)  # the product runs the learner's code; the sandbox around us is the boundary
+                if last is not None:
+                    self.value = eval(last, self.namespace)
+                    self.has_value = self.value is not None
+                elif snippet.last is not None and len(snippet.last.names) == 1:
+                    self.value = self.namespace.get(snippet.last.names[0])
+                self._auto_backward(snippet)
+        finally:
+            self.run_seconds = time.perf_counter() - started - (self.trace_seconds - before)
+            gc.enable()
+
+    def _compile(self, snippet: Snippet) -> tuple[types.CodeType, types.CodeType | None]:
+        tree = snippet.tree
+        assert tree is not None
+        statement = tree.body[-1] if tree.body else None
+        if not isinstance(statement, ast.Expr):
+            return compile(tree, FILENAME, "exec"), None
+        body = ast.Module(tree.body[:-1], tree.type_ignores)
+        return compile(body, FILENAME, "exec"), compile(ast.Expression(statement.value), FILENAME, "eval")
+
+    def _prepare(self) -> None:
+        """Namespace, streams and seeds."""
+        functional = torch.nn.functional
+        self.namespace.update(torch=torch, nn=torch.nn, F=functional, math=math, __builtins__=builtins)
+        sys.modules["__main__"] = self.module
+        linecache.cache[FILENAME] = (len(self.job.code), None, self.job.code.splitlines(keepends=True), FILENAME)
+        for name in ("stdout", "stderr"):
+            printed = Printed(name, self.source, self.budget, self._on_output)
+            self.printed.append(printed)
+            setattr(sys, name, printed)
+        warnings.simplefilter("default")
+        if self.job.seed is not None:
+            torch.manual_seed(self.job.seed)
+            random.seed(self.job.seed)
+            np.random.seed(self.job.seed % 2**32)
+
+    def _on_output(self, stream: str, text: str, line: int | None) -> None:
+        self.send(OutputMessage(stream=stream, text=text, line=line))
+
+    def _auto_backward(self, snippet: Snippet) -> None:
+        value = self.value
+        if self.job.backward != "auto" or self.recorder.backwards or snippet.last is None:
+            return
+        if not isinstance(value, torch.Tensor) or value.grad_fn is None:
+            return
+        seed = "1" if value.dim() == 0 else f"ones of shape {list(value.shape)}"
+        message = f"backward was run for you from the last value, seeded with {seed}"
+        self.send(NoticeMessage(kind="auto_backward", message=message, line=snippet.last.line))
+        torch.autograd.backward([value], [torch.ones_like(value)])
+
+    def _result(self, line: int) -> None:
+        try:
+            text = repr(self.value)
+        except Stopped:
+            raise
+        except Exception:  # a learner's __repr__ may do anything; its own traceback says what
+            text = traceback.format_exc(limit=0).strip()
+        known = self.recorder.table.get(id(self.value)) if isinstance(self.value, torch.Tensor) else None
+        seen = self.builder.shown.get(id(known)) if known is not None else None
+        self.send(
+            ResultMessage(
+                line=line,
+                text=text if len(text) <= _RESULT_WIDTH else text[:_RESULT_WIDTH] + " …",
+                node=seen.node if seen else None,
+                step=seen.step if seen else None,
+            )
+        )
+
+
+def _drop_frames(error: BaseException) -> None:
+    """The traceback keeps every local alive, and with them graphs and memory."""
+    error.__traceback__ = None

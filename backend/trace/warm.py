@@ -1,0 +1,57 @@
+"""What is imported before the lock, and what a waiting child does to be quick when its job comes."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import torch
+
+from backend.trace.session import Session
+from backend.wire.messages import Job
+
+MODULES: Final = (
+    # torch imports these lazily
+    "torch._dynamo torch.utils.checkpoint torch.func torch.distributions torch.utils.data torch.nn.utils torch.fft torch.linalg "
+    "torch.special torch.sparse torch.autograd.forward_ad torch.autograd.gradcheck torch.autograd.functional "
+    "torch.nn.utils.parametrizations torch.nn.utils.rnn torch.nn.attention torch.optim.lr_scheduler torch.optim.swa_utils "
+    "torch.testing torch.utils._foreach_utils torch._tensor_str torch.masked torch.nested torch.onnx torch.jit torch.hub "
+    "torch.profiler torch.quasirandom "
+    # what snippets import
+    "numpy numpy.linalg numpy.random math cmath random statistics itertools functools operator collections collections.abc "
+    "dataclasses typing enum abc contextlib copy time datetime string re textwrap pprint json decimal fractions numbers heapq "
+    "bisect warnings logging io types inspect traceback gc weakref uuid hashlib base64 struct array csv pickle argparse timeit "
+    "os os.path sys pathlib shutil tempfile subprocess threading queue concurrent.futures asyncio socket urllib.request "
+    "multiprocessing calendar locale zlib unicodedata secrets graphlib ast dis typing_extensions "
+    # codecs are modules too
+    "encodings.idna encodings.utf_8 encodings.ascii encodings.latin_1 encodings.cp437"
+)
+
+_REHEARSAL: Final = """
+a = torch.tensor(2.0, requires_grad=True)
+model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+loss = F.mse_loss(model(torch.ones(2, 3)) * a, torch.zeros(2, 1))
+loss.backward()
+loss
+"""
+
+
+def import_everything() -> None:
+    """Import every module that a snippet may ask for. One that this platform lacks is left out."""
+    for name in MODULES.split():
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue
+    # the first optimizer pulls in torch._dynamo and more
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    for kind in (torch.optim.SGD, torch.optim.Adam):
+        kind([parameter])
+    repr(torch.zeros(2))
+
+
+def touch() -> None:
+    """Rehearse: run a small snippet through the tracer and throw the messages away."""
+    state = torch.random.get_rng_state()
+    Session(Job(code=_REHEARSAL), lambda frame: None).run()
+    torch.random.set_rng_state(state)
