@@ -39,6 +39,8 @@ class Run:
         self._said_end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._begun = asyncio.create_task(self._begin())
         self._ended = asyncio.create_task(self._watch())
+        for task in (self._begun, self._ended):  # whoever awaits gets the error; where nobody does, it is not a bug
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def __aiter__(self) -> Run:
         return self

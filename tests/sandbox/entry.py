@@ -19,6 +19,7 @@ class Entry:
     def warm_up(self) -> None:
         """Import what attacks use."""
         import ctypes.util  # noqa: F401
+        import encodings.idna  # noqa: F401
         import multiprocessing.connection  # noqa: F401
         import resource  # noqa: F401
         import socket  # noqa: F401

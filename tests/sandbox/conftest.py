@@ -1,0 +1,50 @@
+"""One sandbox and one unlocked control for all attacks, torch-free; the torch ones start only where they are used."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from backend.sandbox import Sandbox
+from tests.sandbox.driving import LIMITS, PATIENT, Unlocked
+
+PLAIN = "tests.sandbox.entry:Entry"
+TORCH = "tests.sandbox.torch_entry:Entry"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="package")
+async def locked(anyio_backend: str) -> AsyncIterator[Sandbox]:
+    sandbox = Sandbox(entry=PLAIN, warm_children=2, limits=LIMITS)
+    await sandbox.start()
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture(scope="package")
+async def unlocked(anyio_backend: str) -> AsyncIterator[Sandbox]:
+    sandbox = Unlocked(entry=PLAIN, warm_children=2, limits=PATIENT, unsafe_local=True)
+    await sandbox.start()
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture(scope="module")
+async def torch_locked(anyio_backend: str) -> AsyncIterator[Sandbox]:
+    sandbox = Sandbox(entry=TORCH, warm_children=1, limits=PATIENT)
+    await sandbox.start()
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture(scope="module")
+async def torch_unlocked(anyio_backend: str) -> AsyncIterator[Sandbox]:
+    sandbox = Unlocked(entry=TORCH, warm_children=1, limits=PATIENT, unsafe_local=True)
+    await sandbox.start()
+    yield sandbox
+    await sandbox.close()
