@@ -32,7 +32,7 @@ class Run:
         self._job = job
         self._limits = limits
         self._take = take
-        self._child: ChildProcess | None = None
+        self.child: ChildProcess | None = None
         self._cause: Outcome | None = None
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -76,24 +76,24 @@ class Run:
         """Stop it, gently for a moment and then by force; returns when it has ended. The frames so far stay readable."""
         if self._cause is None:
             self._cause = Outcome("cancelled", detail="cancelled")
-        if self._child is None:
+        if self.child is None:
             self._begun.cancel()
         else:
-            self._child.signal(signal.SIGTERM)
-            asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._child.signal, signal.SIGKILL)
+            self.child.signal(signal.SIGTERM)
+            asyncio.get_running_loop().call_later(CANCEL_SECONDS, self.child.signal, signal.SIGKILL)
         await asyncio.wait([self._ended])
 
     def close(self) -> None:
         """Kill the child if it lives, and drop the frames that were not read."""
-        if self._child is not None:
+        if self.child is not None:
             self._cause = self._cause or Outcome("cancelled", detail="nobody reads this run any more")
-            self._child.close()
+            self.child.close()
         elif not self._begun.done():
             self._begun.cancel()
 
     async def _begin(self) -> ChildProcess | None:
         try:
-            child = self._child = await self._take()
+            child = self.child = await self._take()
         except asyncio.CancelledError:
             return None
         child.on_text = self._count_text
@@ -115,21 +115,21 @@ class Run:
 
     def _too_late(self) -> None:
         """It is far over its time and did not stop by itself: ask where it is, then kill it."""
-        if self._child is not None:
+        if self.child is not None:
             self._cause = self._cause or stopped("wall", self._limits)
-            self._child.signal(SHOW_LINE)
-            asyncio.get_running_loop().call_later(SHOW_LINE_SECONDS, self._child.signal, signal.SIGKILL)
+            self.child.signal(SHOW_LINE)
+            asyncio.get_running_loop().call_later(SHOW_LINE_SECONDS, self.child.signal, signal.SIGKILL)
 
     def _flood(self, detail: str) -> None:
         self._cause = self._cause or Outcome("error", "messages", detail=f"stopped because {detail}")
-        if self._child is not None:
-            self._child.signal(signal.SIGKILL)
+        if self.child is not None:
+            self.child.signal(signal.SIGKILL)
 
     def _count_text(self) -> None:
-        if self._child is not None and self._child.text_bytes > self._limits.run_bytes:
+        if self.child is not None and self.child.text_bytes > self._limits.run_bytes:
             self._flood(f"it wrote more than {self._limits.run_bytes:,} bytes past the tracer")
 
     def __del__(self) -> None:
-        if self._child is not None:
+        if self.child is not None:
             with contextlib.suppress(RuntimeError):  # the loop may be closed by now
-                self._child.close()
+                self.child.close()
