@@ -14,7 +14,7 @@ numbers. Otherwise slots lie one behind the other.
 
 `nan` is -1 when the slot is empty in this step (no gradient came), so one table serves steps with and without. A
 missing statistic is NaN. `wide` slots lie in the float64 buffer: float64, complex and integer tensors, which float32
-would round. Complex tensors send no statistics (six NaN-or-count numbers all the same) and 2 * count numbers, real and
+would round. Of complex tensors the first four are always missing; they send 2 * count numbers, real and
 imaginary part in turn. `count` is 0 when values are not sent (numel > preview, or meta); what the elements are is then
 in `thumb`, if there is one.
 """

@@ -1,0 +1,215 @@
+"""What passes, what does not, and that what does not says why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from backend.errors import WireError
+from backend.wire.messages import DoneMessage, Edge, GraphMessage, Group, Node, ProblemMessage, ResultMessage, Slot
+from backend.wire.unpack import Unpacker
+from tests.wire import sample
+
+pack = msgspec.msgpack.encode
+
+
+def unpacker() -> Unpacker:
+    return Unpacker(message_bytes=1 << 20)
+
+
+def read(*messages: Any) -> Any:
+    """The last of the messages, all read in order."""
+    reader = unpacker()
+    return [reader.read(pack(message)) for message in messages][-1]
+
+
+def test_a_valid_run_passes_and_comes_back_equal() -> None:
+    reader = unpacker()
+    read_back = [reader.read(frame) for frame in sample.frames()]
+    # NaN is not equal to itself, so the packed form is compared.
+    assert [pack(message) for message in read_back] == sample.frames()
+    assert reader.graph("g").id == "g"
+
+
+def node(place: int, **changes: Any) -> list[Node]:
+    nodes = list(sample.graph().nodes)
+    nodes[place] = msgspec.structs.replace(nodes[place], **changes)  # type: ignore[type-var]  # a struct at run time
+    return nodes
+
+
+def slot(place: int, **changes: Any) -> list[Slot]:
+    slots = list(sample.graph().slots)
+    slots[place] = msgspec.structs.replace(slots[place], **changes)
+    return slots
+
+
+def edge(**changes: Any) -> list[Edge]:
+    return [Edge(**{"id": "e0", "source": "n0", "target": "n1", **changes})]
+
+
+GRAPHS = [
+    ({"id": ""}, "graph id has 0 characters"),
+    ({"nodes": node(1, id="n7")}, "node 1 calls itself 'n7', not 'n1'"),
+    ({"nodes": node(2, outputs=0)}, "n2 has 0 outputs"),
+    ({"nodes": node(2, outputs=10**9)}, "n2 has 1000000000 outputs"),
+    ({"nodes": node(1, group="nobody")}, "n1 is in group 'nobody'"),
+    ({"nodes": node(1, op="x" * 2000)}, "op of 2000 characters"),
+    ({"nodes": node(1, saved=[{"name": "self", "node": "n99"}])}, "n1 saves 'n99'"),
+    ({"nodes": node(1, next_functions=[{"name": "F", "node": "n99"}])}, "n1 has a next function of 'n99'"),
+    ({"edges": edge(id="e1")}, "edge 0 calls itself 'e1'"),
+    ({"edges": edge(source="n9")}, "e0 goes from 'n9' to 'n1'"),
+    ({"edges": edge(target="e0")}, "e0 goes from 'n0' to 'e0'"),
+    ({"edges": edge(source_output=1)}, "e0 starts at output 1 of n0"),
+    ({"edges": edge(target_input=-1)}, "e0 ends at input -1"),
+    ({"groups": []}, "n1 is in group 'm'"),
+    ({"groups": [Group(id="m", kind="loop", label=""), Group(id="m", kind="loop", label="")]}, "there twice"),
+    ({"groups": [Group(id="m", parent="q", kind="loop", label="")]}, "group 'm' is in 'q', which does not exist"),
+    ({"groups": [Group(id="m", parent="m", kind="loop", label="")]}, "group 'm' is inside itself"),
+    (
+        {
+            "groups": [
+                Group(id="m", parent="m.l", kind="loop", label=""),
+                Group(id="m.l", parent="m", kind="loop", label=""),
+            ]
+        },
+        "is inside itself",
+    ),
+    (
+        {
+            "groups": [
+                Group(id="m", kind="loop", label=""),
+                *(Group(id=f"d{i}", parent=f"d{i - 1}" if i else "m", kind="loop", label="") for i in range(1100)),
+            ]
+        },
+        "groups are 1001 deep",
+    ),
+    ({"slots": slot(0, kind=5)}, "slot 0 has kind 5"),
+    ({"slots": slot(0, kind=-1)}, "slot 0 has kind -1"),
+    ({"slots": slot(0, target=5)}, "slot 0 is of node 5"),
+    ({"slots": slot(0, target=-1)}, "slot 0 is of node -1"),
+    ({"slots": slot(0, output=1)}, "slot 0 is of output 1 of n0"),
+    ({"slots": slot(6, target=3)}, "slot 6 is of edge 3"),
+    ({"slots": slot(1, target=0, shape=[])}, "slot 1 is there twice"),
+    ({"slots": slot(0, dtype="torch.float32; drop")}, "slot 0 has dtype"),
+    ({"slots": slot(0, shape=[-1])}, "impossible shape"),
+    ({"slots": slot(0, shape=[1] * 65)}, "impossible shape of 65 dimensions"),
+    ({"slots": slot(0, shape=[2**62, 2**62])}, "more elements than torch can count"),
+    ({"slots": slot(0, shape=[2])}, "slot 0 sends 1 of 2 values"),
+    ({"slots": slot(0, count=10**12)}, "slot 0 sends 1000000000000 of 1 values"),
+    ({"slots": slot(0, count=-1)}, "slot 0 sends -1 of 1 values"),
+    ({"slots": slot(0, device="c" * 40)}, "device of 40 characters"),
+    ({"slots": slot(5, thumb=(33, 2))}, "thumb of 33x2"),
+    ({"slots": slot(5, thumb=(0, 2))}, "thumb of 0x2"),
+    ({"slots": slot(0, thumb=(1, 1))}, "thumb of 1x1 beside 1 values"),
+    ({"slots": slot(1, offset=0)}, "slot 1 starts at 0, not where the one before ends: 7"),
+    ({"slots": slot(1, offset=2**62)}, "slot 1 starts at"),
+    ({"slots": slot(8, offset=1)}, "slot 8 starts at 1"),
+    ({"floats": 10**15}, "slots fill"),
+    ({"doubles": 0}, "slots fill"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), GRAPHS, ids=[words for _, words in GRAPHS])
+def test_a_graph_that_cannot_be_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(WireError) as caught:
+        read(sample.graph(**changes))
+    assert words in caught.value.message
+
+
+STEPS = [
+    ({"graph": "other"}, "no graph 'other' was sent"),
+    ({"index": -1}, "step -1 after step -1"),
+    ({"floats": b""}, "has buffers of 0 and"),
+    ({"doubles": b"\0" * 7}, "and 7 bytes"),
+    ({"events": [(4, 0, 0)]}, "impossible event [4, 0, 0]"),
+    ({"events": [(-1, 0, 0)]}, "impossible event [-1, 0, 0]"),
+    ({"events": [(0, 5, 0)]}, "impossible event [0, 5, 0]"),
+    ({"events": [(0, -4, 0)]}, "impossible event [0, -4, 0]"),
+    ({"events": [(0, 0, -1)]}, "impossible event [0, 0, -1]"),
+    ({"loss_node": 5}, "loss at node 5"),
+    ({"updates": [sample.UpdateRecord(-1, None, None)]}, "updates node -1"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), STEPS, ids=[words for _, words in STEPS])
+def test_a_step_that_does_not_fit_its_graph_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(WireError) as caught:
+        read(sample.graph(), sample.step(**changes))
+    assert words in caught.value.message
+
+
+ORDERS: list[tuple[list[Any], str]] = [
+    ([sample.step()], "no graph 'g' was sent"),
+    ([sample.graph(), sample.graph()], "was sent twice"),
+    ([sample.graph(), sample.step(index=3), sample.step(index=3)], "step 3 after step 3"),
+    ([DoneMessage("ok", 1, 1), sample.graph()], "after the one that said it was the last"),
+    ([DoneMessage("fine", 1, 1)], "done with status 'fine'"),
+    ([DoneMessage("ok", sample.NAN, 1)], "done with run_ms nan"),
+    ([DoneMessage("ok", 1, -1)], "done with trace_ms -1"),
+    ([ResultMessage(line=1, text="", node="x1")], "of node 'x1'"),
+    ([ResultMessage(line=-1, text="")], "at line -1"),
+    (
+        [ProblemMessage(kind="E", status="error", message="", traceback=[{"line": 1, "function": "f"}] * 1001)],  # type: ignore[list-item]
+        "traceback of 1001 frames",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sent", "words"), ORDERS, ids=[words for _, words in ORDERS])
+def test_messages_out_of_order_or_beside_the_point_are_refused(sent: list[Any], words: str) -> None:
+    with pytest.raises(WireError) as caught:
+        read(*sent)
+    assert words in caught.value.message
+
+
+RAW = [
+    (b"", "not a message"),
+    (b"\xc1", "not a message"),
+    (pack({"type": "nothing"}), "nothing"),
+    (pack({}), "type"),
+    (pack([1, 2]), "not a message"),
+    (pack({"type": "done", "status": "ok", "run_ms": "1", "trace_ms": 1}), "run_ms"),
+    (pack({"type": "done", "status": "ok", "run_ms": 1, "trace_ms": 1, "more": 1}), "more"),
+    (b"\x81" * 100_000 + b"\xc0", "not a message"),
+    (b"\x91" * 100_000 + b"\xc0", "not a message"),
+    (b"\xdd\xff\xff\xff\xff", "not a message"),
+    (b"\xdf\xff\xff\xff\xff", "not a message"),
+    (b"\x81\xa4type\xdb\xff\xff\xff\xff", "not a message"),
+    (b"\x81\xa4type\xa2\xff\xfe", "not a message"),
+    (pack({"type": "graph", "nodes": [[]] * 5}), "not a message"),
+]
+
+
+@pytest.mark.parametrize(("frame", "words"), RAW, ids=range(len(RAW)))
+def test_bytes_that_are_no_message_are_refused(frame: bytes, words: str) -> None:
+    with pytest.raises(WireError, match=words):
+        unpacker().read(frame)
+
+
+def test_deep_nesting_inside_a_known_field_is_refused() -> None:
+    head = pack({"type": "graph", "id": "g"})
+    deep = b"\x83" + head[1:] + pack("nodes") + b"\x91" * 200_000 + b"\xc0"
+    with pytest.raises(WireError):
+        unpacker().read(deep)
+
+
+def test_too_long_a_message_is_refused_unread() -> None:
+    with pytest.raises(WireError, match="message of 11 bytes, at most 10 are allowed"):
+        Unpacker(message_bytes=10).read(b"\xc1" * 11)
+
+
+def test_too_many_messages_are_refused() -> None:
+    reader = Unpacker(message_bytes=1 << 20, messages=3)
+    frame = pack(sample.OutputMessage(stream="stdout", text="x"))
+    for _ in range(3):
+        reader.read(frame)
+    with pytest.raises(WireError, match="more than 3 messages"):
+        reader.read(frame)
+
+
+def test_the_graph_message_has_no_field_that_is_not_checked() -> None:
+    """A new field must be thought of here: say below how it is checked."""
+    checked = {"id", "nodes", "edges", "groups", "slots", "floats", "doubles"}
+    assert set(GraphMessage.__struct_fields__) == checked
