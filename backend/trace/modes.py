@@ -35,6 +35,11 @@ def active() -> Recorder | None:
 class ForwardMode(TorchDispatchMode):
     """Hands every aten op to the recorder."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: dynamo never runs here, and torch's guard against it would cost more than the op."""
+        return False
+
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
         self.recorder = recorder
@@ -136,7 +141,7 @@ def _wrap_engine(run_backward: Callable[..., Any]) -> None:
     def unwatched(*args: Any, **kwargs: Any) -> Any:
         """The seed that backward makes for itself is no op of the learner's."""
         recorder = active()
-        if recorder is None:
+        if recorder is None or recorder.suspended:
             return make_grads(*args, **kwargs)
         with recorder.paused():
             return make_grads(*args, **kwargs)

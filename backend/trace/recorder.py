@@ -86,6 +86,8 @@ class Recorder:
         if info.writes and self._write(op, info, args):
             return
         outs = [out] if isinstance(out, _Tensor) else _tensors(out)
+        if not inputs and not outs:
+            return  # the profiler's marks and the like: no tensor in, none out
         if info.packet == "lift_fresh" or (not inputs and outs):
             self._made(op, outs)
             return
@@ -268,8 +270,12 @@ class Recorder:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Nothing that runs inside is recorded, and the modes are off."""
-        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
-            yield
+        self.suspended += 1
+        try:
+            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+                yield
+        finally:
+            self.suspended -= 1
 
     def named(self, out: Any, site: Site) -> None:
         """What a call in the learner's own frame returned; the name it is stored under is found out later."""

@@ -34,6 +34,9 @@ from backend.trace.source import FILENAME, Source
 from backend.trace.summary import Summary
 from backend.wire.messages import DoneMessage, Job, NoticeMessage, OutputMessage, ProblemMessage, ResultMessage
 
+_COLLECT = (400_000, 20, 100)
+"""Cyclic garbage is collected rarely: each collection looks at every object that the recorder keeps."""
+
 _RESULT_WIDTH = 4000
 """Characters of the last value's repr that are sent."""
 
@@ -126,7 +129,7 @@ class Session:
         body, last = self._compile(snippet)
         started = time.perf_counter()
         before = self.trace_seconds
-        gc.disable()
+        gc.set_threshold(*_COLLECT)
         try:
             with Watching(self.recorder):
                 exec(body, self.namespace)  # the product runs the learner's code; the sandbox around us is the boundary
@@ -138,7 +141,6 @@ class Session:
                 self._auto_backward(snippet)
         finally:
             self.run_seconds = time.perf_counter() - started - (self.trace_seconds - before)
-            gc.enable()
 
     def _compile(self, snippet: Snippet) -> tuple[types.CodeType, types.CodeType | None]:
         tree = snippet.tree

@@ -14,7 +14,13 @@ import torch
 from backend.wire.messages import STATISTICS
 
 THUMB: Final = 32
-"""Largest side of a thumbnail, in cells."""
+"""Largest side of a thumbnail, in cells; it never has more cells than `preview` allows values."""
+
+ALONE: Final = 1 << 18
+"""Elements from which a tensor is reduced on its own; stacking larger ones would only copy."""
+
+CANCELLED: Final = 1e-3
+"""Below this share of mean**2, a variance from sums of squares has lost its digits."""
 
 NARROW: Final = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.bool, torch.uint8, torch.int8, torch.int16})
 """Types whose every value float32 holds exactly; the others travel as float64."""
@@ -51,6 +57,7 @@ class Summariser:
     def __init__(self, preview: int, budget: int = 64 << 20) -> None:
         self.preview = preview
         self.budget = budget
+        self._sides = min(THUMB, max(1, int(preview**0.5)))
         self.results: list[Summary | None] = []
         self._waiting: list[tuple[int, torch.Tensor]] = []
         self._bytes = 0
@@ -88,41 +95,85 @@ class Summariser:
                 torch._C._set_grad_enabled(grad)
 
     def _reduce(self, waiting: list[tuple[int, torch.Tensor]]) -> None:
-        small: list[tuple[int, torch.Tensor]] = []
-        wide: list[tuple[int, torch.Tensor]] = []
-        for index, tensor in waiting:
-            if not _has_values(tensor):
-                self.results[index] = _absent(tensor)
-            elif tensor.dtype.is_complex:
-                self.results[index] = _complex(tensor, self.preview)
-            elif tensor.numel() > self.preview:
-                self.results[index] = _large(tensor)
-            elif tensor.dtype in NARROW:
-                small.append((index, tensor))
+        groups: dict[tuple[torch.Size, torch.dtype], list[tuple[int, torch.Tensor]]] = {}
+        for pair in waiting:
+            tensor = pair[1]
+            if tensor.is_cpu and tensor.layout is torch.strided and not tensor.is_quantized:
+                key = (tensor.shape, tensor.dtype)
+                if key in groups:
+                    groups[key].append(pair)
+                else:
+                    groups[key] = [pair]
             else:
-                wide.append((index, tensor))
+                self.results[pair[0]] = _absent(tensor)
+        small: list[tuple[int, list[tuple[int, torch.Tensor]]]] = []
+        wide: list[tuple[int, list[tuple[int, torch.Tensor]]]] = []
+        for (shape, dtype), batch in groups.items():
+            numel = shape.numel()
+            if numel == 0 or dtype.is_complex:
+                for index, tensor in batch:
+                    self.results[index] = _complex(tensor, self.preview) if numel else _absent(tensor)
+            elif numel <= self.preview:
+                (small if dtype in NARROW else wide).append((numel, batch))
+            else:
+                self._reduce_large(shape, dtype, batch)
         if small:
             self._reduce_small(small, torch.float32, wide=False)
         if wide:
             self._reduce_small(wide, torch.float64, wide=True)
 
-    def _reduce_small(self, batch: list[tuple[int, torch.Tensor]], dtype: torch.dtype, *, wide: bool) -> None:
-        parts = [t.reshape(-1) for _, t in batch]
-        flat = torch.cat(parts).to(dtype).numpy()
-        counts = np.array([len(p) for p in parts])
-        block = _statistics(flat, counts)
+    def _reduce_large(self, shape: torch.Size, dtype: torch.dtype, batch: list[tuple[int, torch.Tensor]]) -> None:
+        if shape.numel() > ALONE or dtype is not torch.float32:
+            for index, tensor in batch:
+                self.results[index] = _large(tensor, self._sides)
+            return
+        at_once = max(1, ALONE // shape.numel())
+        for first in range(0, len(batch), at_once):
+            self._reduce_alike(shape, batch[first : first + at_once])
+
+    def _reduce_small(self, groups: list[tuple[int, list[tuple[int, torch.Tensor]]]], dtype: torch.dtype, *, wide: bool) -> None:
+        """Tensors with at most `preview` elements, by (numel, tensors of one shape): all values, and statistics of each."""
+        stacks = [torch.stack([t for _, t in batch]).reshape(-1).to(dtype).numpy() for _, batch in groups]
+        flat = np.concatenate(stacks)
+        counts = np.repeat([n for n, _ in groups], [len(batch) for _, batch in groups])
+        rows = _statistics(flat, counts).astype(flat.dtype).tobytes()
         values = flat.tobytes()
-        rows = block.astype(flat.dtype).tobytes()
-        item = flat.itemsize
-        width = STATISTICS * item
-        position = 0
-        for row, (index, tensor) in enumerate(batch):
-            end = position + int(counts[row]) * item
-            payload = rows[row * width : (row + 1) * width] + values[position:end]
-            position = end
-            self.results[index] = Summary(
-                tuple(tensor.shape), _name(tensor.dtype), tensor.device.type, wide, int(counts[row]), None, payload
-            )
+        width = STATISTICS * flat.itemsize
+        start = row = 0
+        for numel, batch in groups:
+            shape, name, size = tuple(batch[0][1].shape), _name(batch[0][1].dtype), numel * flat.itemsize
+            for index, _ in batch:
+                payload = rows[row : row + width] + values[start : start + size]
+                self.results[index] = Summary(shape, name, "cpu", wide, numel, None, payload)
+                row += width
+                start += size
+
+    def _reduce_alike(self, shape: torch.Size, batch: list[tuple[int, torch.Tensor]]) -> None:
+        """Larger float32 tensors of one shape: stacked, and reduced along the stack."""
+        stack = torch.stack([t for _, t in batch]) if len(batch) > 1 else batch[0][1].detach().unsqueeze(0)
+        flat = stack.reshape(len(batch), -1)
+        n = flat.shape[1]
+        squares = torch.linalg.vector_norm(flat, dim=1).numpy().astype(np.float64) ** 2
+        if not np.isfinite(squares).all():
+            for index, tensor in batch:
+                self.results[index] = _large(tensor, self._sides)
+            return
+        mean = flat.sum(1).numpy().astype(np.float64) / n
+        variance = (squares - n * mean * mean) / (n - 1)
+        if (variance < CANCELLED * mean * mean).any():
+            # the two terms nearly cancel, and float32 has not digits enough: take the exact way
+            variance = flat.to(torch.float64).var(1).numpy()
+        rows = np.zeros((len(batch), STATISTICS), dtype=np.float32)
+        rows[:, 0], rows[:, 1], rows[:, 2] = flat.amin(1).numpy(), flat.amax(1).numpy(), mean
+        rows[:, 3] = np.sqrt(np.maximum(variance, 0.0))
+        thumbs = _thumbs(stack, self._sides)
+        sides = (thumbs.shape[1], thumbs.shape[2])
+        block = np.concatenate((rows, thumbs.reshape(len(batch), -1)), axis=1, dtype=np.float32).tobytes()
+        width = len(block) // len(batch)
+        size = tuple(shape)
+        for row, (index, _) in enumerate(batch):
+            payload = block[row * width : (row + 1) * width]
+            self.results[index] = Summary(size, "torch.float32", "cpu", False, 0, sides, payload)
 
 
 def _name(dtype: torch.dtype) -> str:
@@ -130,10 +181,6 @@ def _name(dtype: torch.dtype) -> str:
     if name is None:
         name = _NAMES[dtype] = str(dtype)
     return name
-
-
-def _has_values(tensor: torch.Tensor) -> bool:
-    return tensor.numel() > 0 and tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
 
 
 def _absent(tensor: torch.Tensor) -> Summary:
@@ -182,7 +229,7 @@ def _finite_statistics(finite: Array, everything: Array) -> tuple[float, ...]:
     return (float(finite.min()), float(finite.max()), float(finite.mean(dtype=np.float64)), std, nan, inf)
 
 
-def _large(tensor: torch.Tensor) -> Summary:
+def _large(tensor: torch.Tensor, side: int) -> Summary:
     """Statistics in three passes (min and max, sum, sum of squares), values only as a thumbnail."""
     wide = tensor.dtype not in NARROW
     real = tensor.detach()
@@ -190,7 +237,7 @@ def _large(tensor: torch.Tensor) -> Summary:
         real = real.to(torch.float64 if wide else torch.float32)
     flat = real.reshape(-1)
     numbers = _large_statistics(flat)
-    thumb = _thumb(real)
+    thumb = _thumbs(real.unsqueeze(0), side)[0]
     kind = np.float64 if wide else np.float32
     payload = np.array(numbers, dtype=kind).tobytes() + np.ascontiguousarray(thumb, dtype=kind).tobytes()
     shape = (thumb.shape[0], thumb.shape[1])
@@ -206,23 +253,35 @@ def _large_statistics(flat: torch.Tensor) -> tuple[float, ...]:
     low, high = torch.aminmax(flat)
     mean = float(flat.sum()) / n
     variance = (squares - n * mean * mean) / (n - 1)
-    if variance < 1e-3 * mean * mean:
-        # the two terms nearly cancel, and float32 has not digits enough: take the exact way
+    if variance < CANCELLED * mean * mean:
         variance = float(flat.to(torch.float64).var())
     return (float(low), float(high), mean, max(variance, 0.0) ** 0.5, 0.0, 0.0)
 
 
-def _thumb(real: torch.Tensor) -> Array:
-    """Block means of the last two dims (of the first slice, if there are more), at most THUMB x THUMB."""
-    while real.dim() > 2:
-        real = real[0]
-    if real.dim() == 1:
-        real = real.unsqueeze(0)
-    array = real.numpy()
-    for axis in (0, 1):
-        size = array.shape[axis]
-        if size > THUMB:
-            starts = np.arange(THUMB) * size // THUMB
-            lengths = np.diff(np.append(starts, size)).astype(array.dtype)
-            array = np.add.reduceat(array, starts, axis=axis) / (lengths[:, None] if axis == 0 else lengths)
-    return array
+def _thumbs(stack: torch.Tensor, side: int) -> Array:
+    """Block means of the last two dims (of the first slice, if there are more), at most `side` * `side` cells.
+
+    `stack` is [k, ...]; the result is [k, rows, columns].
+    """
+    while stack.dim() > 3:
+        stack = stack.select(1, 0)
+    if stack.dim() == 2:
+        stack = stack.unsqueeze(1)
+    height, width = stack.shape[1:]
+    room = side * side
+    rows = min(height, side, THUMB) if width > side else min(height, THUMB, room // width)
+    columns = min(width, THUMB, room // max(1, rows))
+    return _block_means(_block_means(stack.numpy(), 1, max(1, rows)), 2, max(1, columns))
+
+
+def _block_means(array: Array, axis: int, cells: int) -> Array:
+    """`array` with `axis` cut into `cells` blocks of nearly equal length, and each replaced by its mean."""
+    size = array.shape[axis]
+    if size <= cells:
+        return array
+    if size % cells == 0:
+        split = (*array.shape[:axis], cells, size // cells, *array.shape[axis + 1 :])
+        return np.add.reduce(array.reshape(split), axis=axis + 1) / array.dtype.type(size // cells)
+    starts = np.arange(cells) * size // cells
+    lengths = np.diff(starts, append=size).astype(array.dtype)
+    return np.add.reduceat(array, starts, axis=axis) / lengths.reshape(-1, *[1] * (array.ndim - axis - 1))
