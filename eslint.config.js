@@ -24,6 +24,26 @@ const noMarkupFromText = [
   },
 ];
 
+/** Each vendored library has one importer, which says what the rest of the page may use of it. */
+const IMPORTERS = {
+  codemirror: "frontend/src/panels/editor.js",
+  d3: "frontend/src/stage/viewport.js",
+  graphviz: "frontend/src/layout/worker.js",
+  katex: "frontend/src/panels/formula.js",
+  lit: "frontend/src/panels/template.js",
+};
+
+function vendorExcept(library) {
+  const group = ["**/vendor/*", ...(library === null ? [] : [`!**/vendor/${library}.js`])];
+  const message = "a vendored library has one importer: import from that, or name the new one in eslint.config.js";
+  return { "no-restricted-imports": ["error", { patterns: [{ group, message }] }] };
+}
+
+const oneImporterEach = [
+  { files: ["frontend/src/**/*.js"], rules: vendorExcept(null) },
+  ...Object.entries(IMPORTERS).map(([library, file]) => ({ files: [file], rules: vendorExcept(library) })),
+];
+
 export default [
   { ignores: ["node_modules/", ".venv/", "build/", "frontend/vendor/", "**/*.d.ts"] },
   js.configs.recommended,
@@ -69,6 +89,7 @@ export default [
       "no-restricted-syntax": noMarkupFromText,
     },
   },
+  ...oneImporterEach,
   { files: ["frontend/src/**/*.js"], languageOptions: { globals: { ...globals.browser } } },
   { files: ["frontend/src/**/*worker.js"], languageOptions: { globals: { ...globals.worker } } },
   {
