@@ -1,0 +1,137 @@
+/** One container -> DOT text, and Graphviz' answer -> positions. One point there is one pixel here. */
+
+/** @import {PlacedContainer, PlannedContainer, Point, Size} from "../model.d.ts" */
+
+const INCH = 72;
+/** Room around what is inside an open group. */
+export const PADDING = 18;
+
+/**
+ * Only local numbers appear in the text, so that equal structures have equal texts.
+ *
+ * @param {PlannedContainer} plan
+ * @param {Size[]} sizes of the items
+ * @returns {string}
+ */
+export function dotText(plan, sizes) {
+  const many = sizes.length > 150;
+  const lines = [
+    "digraph {",
+    `graph [rankdir=TB nodesep=${many ? 0.35 : 0.5} ranksep=${many ? 0.4 : 0.5} splines=${many ? "polyline" : "true"}`,
+    `nslimit=${many ? 2 : 20} nslimit1=${many ? 2 : 20} mclimit=${many ? 0.5 : 2}]`,
+    'node [shape=box fixedsize=true label=""] edge [arrowhead=none]',
+    ...sizes.map((size, i) => `${i} [width=${inches(size.width)} height=${inches(size.height)}]`),
+    ...ports(plan.inPorts, sizes.length, "source"),
+    ...ports(plan.outPorts, sizes.length + plan.inPorts, "sink"),
+    ...plan.edges.map((edge, i) => `${edge.from}->${edge.to} [id=${i}${edge.label ? ` label=<${blank(edge.label)}>` : ""}]`),
+  ];
+  if (plan.first.length > 0 && plan.inPorts === 0) lines.push(`{rank=source ${plan.first.join(" ")}}`);
+  return [...lines, "}"].join("\n");
+}
+
+/** @param {number} length */
+function inches(length) {
+  return (length / INCH).toFixed(4);
+}
+
+/**
+ * @param {number} count
+ * @param {number} first
+ * @param {string} rank
+ */
+function ports(count, first, rank) {
+  if (count === 0) return [];
+  const names = Array.from({ length: count }, (_, i) => first + i);
+  return [`{rank=${rank} node [width=0.3 height=0.02] ${names.join(" ")}}`];
+}
+
+/** @param {Size} size */
+function blank({ width, height }) {
+  const side = `width="${Math.ceil(width)}" height="${Math.ceil(height)}"`;
+  return `<table border="0" cellborder="0" cellpadding="0" cellspacing="0" fixedsize="true" ${side}><tr><td></td></tr></table>`;
+}
+
+/**
+ * @typedef {{name: string, pos?: string}} DotNode
+ * @typedef {{id: string, pos?: string, lp?: string}} DotEdge
+ * @typedef {{bb: string, objects?: DotNode[], edges?: DotEdge[]}} DotAnswer
+ */
+
+/**
+ * @param {PlannedContainer} plan
+ * @param {Size[]} sizes
+ * @param {DotAnswer} answer Graphviz' `json0`
+ * @returns {PlacedContainer} with the header and the padding around, y downward
+ */
+export function placed(plan, sizes, answer) {
+  const [left = 0, bottom = 0, right = 0, top = 0] = answer.bb.split(",").map(Number);
+  const inner = plan.id !== "";
+  const pad = inner ? PADDING : 0;
+  const head = inner ? plan.header.height : 0;
+  const width = Math.max(right - left + 2 * pad, inner ? plan.header.width : 0);
+  const shift = (width - (right - left)) / 2 - left;
+  /** @param {string} text @returns {Point} */
+  const point = (text) => {
+    const [x = 0, y = 0] = text.split(",").map(Number);
+    return { x: x + shift, y: top - y + pad + head };
+  };
+  const height = top - bottom + 2 * pad + head;
+  const nodes = new Map((answer.objects ?? []).map((node) => [node.name, node.pos ?? "0,0"]));
+  const count = sizes.length + plan.inPorts + plan.outPorts;
+  const centres = Array.from({ length: count }, (_, i) => point(nodes.get(String(i)) ?? "0,0"));
+  settle(plan, sizes.length, centres, height);
+  const edges = new Map((answer.edges ?? []).map((edge) => [edge.id, edge]));
+  const routes = plan.edges.map((_, i) => {
+    const { pos = "", lp } = edges.get(String(i)) ?? {};
+    return { points: curvePoints(pos, point), label: lp ? point(lp) : null };
+  });
+  return { id: plan.id, width, height, centres, routes };
+}
+
+/**
+ * Ports lie on the border, whatever row Graphviz gave them.
+ *
+ * @param {PlannedContainer} plan
+ * @param {number} first
+ * @param {Point[]} centres
+ * @param {number} height
+ */
+function settle(plan, first, centres, height) {
+  centres.forEach((centre, i) => {
+    if (i < first) return;
+    centre.y = i < first + plan.inPorts ? 0 : height;
+  });
+}
+
+/**
+ * Points on a Graphviz spline: three for each Bezier piece, without the ends, which are set anew.
+ *
+ * @param {string} text `e,x,y x,y x,y x,y x,y …`
+ * @param {(text: string) => Point} point
+ * @returns {Point[]}
+ */
+export function curvePoints(text, point) {
+  const controls = text
+    .split(" ")
+    .filter((part) => part !== "" && !/^[es],/.test(part))
+    .map(point);
+  const result = [];
+  for (let i = 0; i + 3 < controls.length; i += 3) {
+    for (const t of [1 / 3, 2 / 3, 1]) result.push(onCurve(/** @type {Point[]} */ (controls.slice(i, i + 4)), t));
+  }
+  return result.slice(0, -1);
+}
+
+/**
+ * @param {Point[]} controls four of a cubic Bezier
+ * @param {number} t
+ * @returns {Point}
+ */
+function onCurve(controls, t) {
+  const u = 1 - t;
+  const weights = [u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t];
+  return controls.reduce(
+    (sum, control, i) => ({ x: sum.x + control.x * (weights[i] ?? 0), y: sum.y + control.y * (weights[i] ?? 0) }),
+    { x: 0, y: 0 },
+  );
+}

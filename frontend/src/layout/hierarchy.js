@@ -1,0 +1,140 @@
+/** Graph -> the tree of its groups, with runs folded where too many things stand side by side. */
+
+/** @import {Container, GraphModel, Hierarchy} from "../model.d.ts" */
+
+import { countText } from "../number.js";
+
+/** More children than this are folded, except this many at either end. */
+export const CROWD = 48;
+const KEPT = 8;
+/** A fold that is opened shows about so many things. */
+const SPREAD = 20;
+
+/**
+ * @param {GraphModel} graph
+ * @returns {Hierarchy}
+ */
+export function hierarchyOf(graph) {
+  const containers = groupTree(graph);
+  flatten(containers);
+  foldCrowds(containers);
+  const home = new Map();
+  for (const container of containers.values()) {
+    for (const child of container.children) {
+      const inner = containers.get(child);
+      if (inner) inner.parent = container.id;
+      else home.set(child, container.id);
+    }
+  }
+  measure(containers, "", 0);
+  return { containers, home };
+}
+
+/**
+ * @param {string} id
+ * @param {Container["kind"]} kind
+ * @param {Partial<Container>} [rest]
+ * @returns {Container}
+ */
+function make(id, kind, rest = {}) {
+  return { id, kind, label: "", detail: "", parent: null, depth: 0, line: null, children: [], size: 0, ...rest };
+}
+
+/**
+ * Groups in order of their first node; groups without nodes do not appear.
+ *
+ * @param {GraphModel} graph
+ * @returns {Map<string, Container>}
+ */
+function groupTree(graph) {
+  const containers = new Map([["", make("", "root")]]);
+  /** @param {string | null} id @returns {Container} */
+  const enter = (id) => {
+    const group = id ? graph.groups.get(id) : undefined;
+    const known = containers.get(group ? group.id : "");
+    if (known) return known;
+    const made = make(/** @type {string} */ (id), group?.kind ?? "function", {
+      label: group?.label ?? "",
+      detail: group?.type ?? "",
+      line: group?.line ?? null,
+    });
+    containers.set(made.id, made);
+    enter(group?.parent ?? null).children.push(made.id);
+    return made;
+  };
+  for (const node of graph.nodes.values()) enter(node.group ?? null).children.push(node.id);
+  return containers;
+}
+
+/**
+ * A frame around a single thing says nothing that the thing does not: its content takes its place.
+ *
+ * @param {Map<string, Container>} containers
+ */
+function flatten(containers) {
+  /** @param {Container} outer */
+  const visit = (outer) => {
+    outer.children = outer.children.map((child) => {
+      const inner = containers.get(child);
+      if (!inner) return child;
+      visit(inner);
+      const [only = ""] = inner.children;
+      const lone = inner.children.length === 1 && (inner.kind === "function" || !containers.has(only));
+      if (!lone) return child;
+      containers.delete(child);
+      return only;
+    });
+  };
+  visit(/** @type {Container} */ (containers.get("")));
+}
+
+/** @param {Map<string, Container>} containers */
+function foldCrowds(containers) {
+  for (const outer of [...containers.values()]) {
+    if (outer.children.length <= CROWD) continue;
+    const middle = outer.children.slice(KEPT, -KEPT);
+    const fold = makeFold(containers, outer.id, middle);
+    outer.children = [...outer.children.slice(0, KEPT), fold, ...outer.children.slice(-KEPT)];
+  }
+}
+
+/**
+ * @param {Map<string, Container>} containers
+ * @param {string} owner
+ * @param {string[]} children
+ * @returns {string} the fold's id
+ */
+function makeFold(containers, owner, children) {
+  const id = `fold:${owner}:${children[0]}:${children.length}`;
+  const fold = make(id, "fold");
+  containers.set(id, fold);
+  if (children.length <= CROWD) {
+    fold.children = children;
+    return id;
+  }
+  let size = SPREAD;
+  while (children.length / size > SPREAD) size *= SPREAD;
+  for (let start = 0; start < children.length; start += size) {
+    const part = children.slice(start, start + size);
+    if (part.length === 1) fold.children.push(.../** @type {[string]} */ (part));
+    else fold.children.push(makeFold(containers, owner, part));
+  }
+  return id;
+}
+
+/**
+ * @param {Map<string, Container>} containers
+ * @param {string} id
+ * @param {number} depth
+ * @returns {number} nodes inside
+ */
+function measure(containers, id, depth) {
+  const own = /** @type {Container} */ (containers.get(id));
+  own.depth = depth;
+  own.size = own.children.reduce(
+    (sum, child) => sum + (containers.has(child) ? measure(containers, child, depth + 1) : 1),
+    0,
+  );
+  if (own.kind === "fold") own.label = `${countText(own.size, "more op")}`;
+  return own.size;
+}

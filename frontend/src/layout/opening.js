@@ -1,0 +1,87 @@
+/** Which groups are open when a graph is first seen, and after one is opened or closed. */
+
+/** @import {Hierarchy} from "../model.d.ts" */
+
+/** A first view has at most about so many visible things. */
+export const FIRST_VIEW = 40;
+/** More than this is never laid out. */
+export const LIMIT = 1200;
+
+/**
+ * Opens level after level, each whole or not at all, so that equal things look equal; a lone group is opened alone.
+ *
+ * @param {Hierarchy} hierarchy
+ * @returns {ReadonlySet<string>}
+ */
+export function firstOpening({ containers }) {
+  const open = new Set([""]);
+  let level = groupsIn(containers, [""]);
+  let visible = containers.get("")?.children.length ?? 0;
+  while (level.length > 0) {
+    const added = level.reduce((sum, id) => sum + (containers.get(id)?.children.length ?? 0) - 1, 0);
+    if (visible + added > FIRST_VIEW) break;
+    visible += added;
+    for (const id of level) open.add(id);
+    level = groupsIn(containers, level);
+  }
+  return open;
+}
+
+/**
+ * @param {Hierarchy["containers"]} containers
+ * @param {string[]} outer
+ * @returns {string[]} groups directly inside; folds stay closed until they are asked for
+ */
+function groupsIn(containers, outer) {
+  return outer
+    .flatMap((id) => containers.get(id)?.children ?? [])
+    .filter((id) => containers.has(id) && containers.get(id)?.kind !== "fold");
+}
+
+/**
+ * @param {Hierarchy} hierarchy
+ * @param {ReadonlySet<string>} open
+ * @returns {number} things on the stage
+ */
+export function visibleCount({ containers }, open) {
+  let count = 0;
+  const waiting = [""];
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+    for (const child of containers.get(id)?.children ?? []) {
+      if (open.has(child) && containers.has(child)) waiting.push(child);
+      else count += 1;
+    }
+  }
+  return count;
+}
+
+/**
+ * Sets keep the order of insertion, so what was opened longest ago is closed first when there would be too much.
+ *
+ * @param {Hierarchy} hierarchy
+ * @param {ReadonlySet<string>} open
+ * @param {string} id
+ * @returns {ReadonlySet<string>}
+ */
+export function toggled(hierarchy, open, id) {
+  const next = new Set(open);
+  if (next.delete(id)) return next;
+  next.add(id);
+  for (const old of open) {
+    if (visibleCount(hierarchy, next) <= LIMIT) break;
+    if (old !== "" && !isAround(hierarchy, old, id)) next.delete(old);
+  }
+  return next;
+}
+
+/**
+ * @param {Hierarchy} hierarchy
+ * @param {string} outer
+ * @param {string} inner
+ */
+function isAround({ containers }, outer, inner) {
+  for (let id = containers.get(inner)?.parent ?? null; id !== null; id = containers.get(id)?.parent ?? null) {
+    if (id === outer) return true;
+  }
+  return false;
+}

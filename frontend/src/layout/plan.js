@@ -1,0 +1,55 @@
+/** What is visible -> what the worker needs, in local numbers and without names. */
+
+/** @import {End, LayoutPlan, OpenContainer, PlannedContainer, Size, Visible} from "../model.d.ts" */
+
+/** Up to so many things the leaves stand together in the first row. */
+const SMALL = 12;
+
+/**
+ * @typedef {object} Measures
+ * @property {(item: string) => Size} sizeOf
+ * @property {(segment: string) => Size | null} labelOf
+ * @property {(container: string) => Size} headerOf
+ * @property {(item: string) => boolean} isSource leaves and data
+ */
+
+/**
+ * @param {Visible} visible
+ * @param {Measures} measures
+ * @returns {LayoutPlan}
+ */
+export function planOf(visible, measures) {
+  const open = new Set(visible.open.map(({ id }) => id));
+  /** @type {Map<string, Visible["segments"]>} */
+  const lines = new Map();
+  for (const segment of visible.segments) {
+    const known = lines.get(segment.container);
+    if (known) known.push(segment);
+    else lines.set(segment.container, [segment]);
+  }
+  const planned = visible.open.map((container) => plan(container, lines.get(container.id) ?? [], open, measures));
+  return { containers: planned };
+}
+
+/**
+ * @param {OpenContainer} container
+ * @param {Visible["segments"]} segments
+ * @param {Set<string>} open
+ * @param {Measures} measures
+ * @returns {PlannedContainer}
+ */
+function plan(container, segments, open, { sizeOf, labelOf, headerOf, isSource }) {
+  const places = new Map([...container.items, ...container.inPorts, ...container.outPorts].map((id, i) => [id, i]));
+  /** @param {End} end */
+  const place = (end) => places.get(end.item ?? end.port ?? "") ?? 0;
+  const first = container.items.length <= SMALL ? container.items.flatMap((id, i) => (isSource(id) ? [i] : [])) : [];
+  return {
+    id: container.id,
+    items: container.items.map((id) => (open.has(id) ? id : sizeOf(id))),
+    inPorts: container.inPorts.length,
+    outPorts: container.outPorts.length,
+    edges: segments.map(({ id, from, to }) => ({ from: place(from), to: place(to), label: labelOf(id) })),
+    first,
+    header: headerOf(container.id),
+  };
+}

@@ -1,0 +1,260 @@
+/** What the page works with: the contract's answer, indexed, and the picture that is made of it. */
+
+import type {
+  Binding,
+  GraphAnswer,
+  GraphEdge,
+  GraphGroup,
+  GraphNode,
+  Health,
+  Notice,
+  Output,
+  Problem,
+  Result,
+  Step,
+  Timings,
+} from "./contract.d.ts";
+
+export type { Binding, GraphAnswer, GraphEdge, GraphGroup, GraphNode, Health, Notice, Output, Problem, Result, Step, Timings };
+
+export type Complex = [number, number];
+
+/** A tensor's summary with real NaN and infinities in place of their JSON names. */
+export interface Tensor {
+  shape: number[];
+  dtype: string;
+  device: string;
+  numel: number;
+  min: number | null;
+  max: number | null;
+  mean: number | null;
+  std: number | null;
+  nan: number;
+  inf: number;
+  values: (number | Complex)[] | null;
+  thumb: number[][] | null;
+}
+
+/** One structure with its indices. */
+export interface GraphModel {
+  id: string;
+  nodes: Map<string, GraphNode>;
+  edges: Map<string, GraphEdge>;
+  groups: Map<string, GraphGroup>;
+  /** Node id -> edges that end there, ordered by input. */
+  into: Map<string, GraphEdge[]>;
+  /** Node id -> edges that begin there. */
+  outOf: Map<string, GraphEdge[]>;
+}
+
+/** One pass with its numbers. */
+export interface StepModel {
+  index: number;
+  graph: string;
+  values: Map<string, Tensor>;
+  outputs: Map<string, (Tensor | null)[]>;
+  grads: Map<string, Tensor>;
+  edgeGrads: Map<string, Tensor>;
+  leafGrads: Map<string, Tensor>;
+  loss: number | null;
+  lossNode: string | null;
+  /** The line where backward ran, if it did. */
+  backwardLine: number | null;
+  events: Step["events"];
+}
+
+export interface Run {
+  status: GraphAnswer["status"];
+  graphs: Map<string, GraphModel>;
+  steps: Step[];
+  bindings: Binding[];
+  output: Output[];
+  result: Result | null;
+  problem: Problem | null;
+  notices: Notice[];
+  timings: Timings;
+}
+
+export type Target = "node" | "edge" | "group" | "line";
+export interface Selection {
+  type: Target;
+  id: string;
+}
+
+export type Trouble =
+  | { kind: "busy"; retryAfter: number; message: string }
+  | { kind: "refused"; message: string; hint: string | null }
+  | { kind: "unreachable"; message: string };
+
+export interface State {
+  phase: "idle" | "running" | "done" | "stopped" | "trouble";
+  run: Run | null;
+  /** Place in `run.steps`, not the step's own index. */
+  step: number;
+  selection: Selection | null;
+  /** Opened groups, by group id, per graph id. */
+  open: ReadonlyMap<string, ReadonlySet<string>>;
+  trouble: Trouble | null;
+  health: Health | null;
+  /** The editor's text is no longer what the run was made of. */
+  stale: boolean;
+}
+
+export type Message =
+  | { type: "run" }
+  | { type: "answer"; run: Run; open: ReadonlyMap<string, ReadonlySet<string>> }
+  | { type: "stopped" }
+  | { type: "trouble"; trouble: Trouble }
+  | { type: "health"; health: Health }
+  | { type: "edited" }
+  | { type: "select"; selection: Selection | null }
+  | { type: "toggle"; graph: string; group: string }
+  | { type: "step"; step: number };
+
+/** A group, or a run of items folded because there are too many of them. The root has the id "". */
+export interface Container {
+  id: string;
+  kind: "root" | "module" | "function" | "loop" | "fold";
+  label: string;
+  detail: string;
+  parent: string | null;
+  depth: number;
+  line: number | null;
+  /** Ids of nodes and containers, in order of first appearance. */
+  children: string[];
+  /** Nodes inside, at any depth. */
+  size: number;
+}
+
+export interface Hierarchy {
+  containers: Map<string, Container>;
+  /** Node id -> the container that directly holds it. */
+  home: Map<string, string>;
+}
+
+export interface End {
+  /** The item inside the segment's container, or null where the segment meets the container's own border. */
+  item: string | null;
+  /** Where the line crosses the border: of `item` if it is an open container, else of the segment's container. */
+  port: string | null;
+}
+
+/** A line between two things of one container. It may stand for several edges. */
+export interface Segment {
+  id: string;
+  container: string;
+  from: End;
+  to: End;
+  edges: string[];
+  /** Edges whose label belongs on this segment. */
+  labelled: string[];
+}
+
+/** An open container: what is directly in it and where lines cross its border. */
+export interface OpenContainer {
+  id: string;
+  items: string[];
+  inPorts: string[];
+  outPorts: string[];
+}
+
+export interface Visible {
+  /** Bottom up: every container comes after those inside it. */
+  open: OpenContainer[];
+  segments: Segment[];
+  /** Node id -> the visible item that shows it. */
+  shownBy: Map<string, string>;
+  /** Visible items that are not open containers. */
+  items: string[];
+}
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export interface Box extends Point, Size {}
+
+/** A matrix to be drawn with heat. */
+export interface Heat {
+  rows: number;
+  columns: number;
+  /** Row-major. */
+  cells: number[];
+  /** Largest finite magnitude, the end of the scale. */
+  scale: number;
+  /** Width and height of one cell, in pixels. */
+  cell: Size;
+  /** Numbers are written into the cells. */
+  written: boolean;
+}
+
+/** What one visible item says. */
+export interface Card extends Size {
+  id: string;
+  kind: "leaf" | "data" | "op" | "break" | "group" | "fold" | "seed";
+  title: string;
+  /** Small text beside the title. */
+  tag: string;
+  symbol: string;
+  subtitle: string;
+  value: string;
+  grad: string;
+  /** `6.0 + 6.0 + 1.0 = 13.0` where several gradients meet. */
+  sum: string;
+  heat: Heat | null;
+  gradHeat: Heat | null;
+  /** What a screen reader says. */
+  spoken: string;
+  line: number | null;
+}
+
+/** What the worker is asked: containers bottom up, all in local numbers. */
+export interface LayoutPlan {
+  containers: PlannedContainer[];
+}
+
+export interface PlannedContainer {
+  id: string;
+  /** Size of each item, or the id of the open container that it is. */
+  items: (Size | string)[];
+  inPorts: number;
+  outPorts: number;
+  /** Ends: 0.. are items, then in-ports, then out-ports. */
+  edges: { from: number; to: number; label: Size | null }[];
+  /** Items that stand in the first row. */
+  first: number[];
+  header: Size;
+}
+
+export interface PlacedContainer extends Size {
+  id: string;
+  /** Centre of each item, then of each in-port, then of each out-port. */
+  centres: Point[];
+  routes: { points: Point[]; label: Point | null }[];
+}
+
+export interface Layout {
+  placed: PlacedContainer[];
+}
+
+/** One segment on the stage. */
+export interface DrawnSegment {
+  segment: Segment;
+  /** From the source's border to the target's, forward. */
+  points: Point[];
+  label: Point | null;
+}
+
+/** Everything with absolute positions. */
+export interface Picture {
+  boxes: Map<string, Box>;
+  frames: Map<string, Box>;
+  segments: DrawnSegment[];
+  bounds: Box;
+}

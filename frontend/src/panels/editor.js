@@ -1,0 +1,261 @@
+/** The editor; the only importer of CodeMirror. */
+
+import {
+  bracketMatching, closeBrackets, closeBracketsKeymap, Decoration, defaultKeymap, drawSelection, EditorSelection,
+  EditorState, EditorView, HighlightStyle, history, historyKeymap, indentOnInput, indentUnit, indentWithTab, keymap,
+  lineNumbers, Prec, python, StateEffect, StateField, syntaxHighlighting, tags, WidgetType,
+} from "../../vendor/codemirror.js";
+import { chipElement, problemElement } from "./marks.js";
+
+/**
+ * @import {Range, StateEffectType, Text} from "@codemirror/state"
+ * @import {Chip, Failure} from "./marks.js"
+ *
+ * @typedef {object} Span 1-based lines and columns, the end after the last character
+ * @property {number} line
+ * @property {number | null} column
+ * @property {number | null} endLine
+ * @property {number | null} endColumn
+ *
+ * @typedef {object} Marks
+ * @property {Chip[]} chips
+ * @property {(Failure & {span: Span}) | null} problem
+ *
+ * @typedef {object} Actions
+ * @property {() => void} onRun
+ * @property {() => void} onEdit
+ * @property {(line: number) => void} onLine
+ */
+
+/** @type {StateEffectType<Marks>} */
+const setMarks = StateEffect.define();
+/** @type {StateEffectType<Span | null>} */
+const setChosen = StateEffect.define();
+
+class ElementWidget extends WidgetType {
+  /**
+   * @param {string} key equal keys look equal
+   * @param {() => HTMLElement} make
+   */
+  constructor(key, make) {
+    super();
+    this.key = key;
+    this.make = make;
+  }
+
+  /** @override @param {ElementWidget} other */
+  eq(other) {
+    return other.key === this.key;
+  }
+
+  /** @override */
+  toDOM() {
+    return this.make();
+  }
+
+  /** @override */
+  ignoreEvent() {
+    return false;
+  }
+}
+
+/**
+ * @param {StateEffectType<any>} effect
+ * @param {(doc: Text, value: any) => Range<Decoration>[]} build
+ */
+function decorations(effect, build) {
+  return StateField.define({
+    create: () => Decoration.none,
+    update(before, transaction) {
+      const found = transaction.effects.findLast((each) => each.is(effect));
+      if (!found) return before.map(transaction.changes);
+      return Decoration.set(build(transaction.state.doc, found.value), true);
+    },
+    provide: (field) => EditorView.decorations.from(field),
+  });
+}
+
+/**
+ * @param {Text} doc
+ * @param {Span} span
+ * @returns {{from: number, to: number} | null} null when the document has no such place
+ */
+function rangeOf(doc, span) {
+  if (span.line < 1 || span.line > doc.lines) return null;
+  const line = doc.line(span.line);
+  const lastLine = doc.line(Math.min(Math.max(span.endLine ?? span.line, span.line), doc.lines));
+  const indent = /^\s*/.exec(line.text)?.[0].length ?? 0;
+  const from = line.from + (span.column === null ? indent : span.column - 1);
+  const to = span.endColumn === null ? line.to : lastLine.from + span.endColumn - 1;
+  const start = Math.min(from, line.to);
+  return { from: start, to: Math.max(Math.min(to, lastLine.to), start) };
+}
+
+/**
+ * @param {Text} doc
+ * @param {Marks} marks
+ */
+function markRanges(doc, { chips, problem }) {
+  const ranges = chips
+    .filter(({ line }) => line >= 1 && line <= doc.lines)
+    .map((chip) => {
+      const widget = new ElementWidget(JSON.stringify(chip), () => chipElement(chip));
+      return Decoration.widget({ widget, side: 1 }).range(doc.line(chip.line).to);
+    });
+  const range = problem && rangeOf(doc, problem.span);
+  if (!problem || !range) return ranges;
+  const line = doc.lineAt(range.from);
+  const end = doc.lineAt(range.to);
+  const widget = new ElementWidget(JSON.stringify(problem), () => problemElement(problem));
+  ranges.push(Decoration.line({ class: "cm-failed" }).range(line.from));
+  if (range.to > range.from) ranges.push(Decoration.mark({ class: "cm-wavy" }).range(range.from, range.to));
+  ranges.push(Decoration.widget({ widget, block: true, side: 2 }).range(end.to));
+  return ranges;
+}
+
+/**
+ * @param {Text} doc
+ * @param {Span | null} span
+ */
+function chosenRanges(doc, span) {
+  const range = span && rangeOf(doc, span);
+  if (!range) return [];
+  const ranges = [Decoration.line({ class: "cm-chosen" }).range(doc.lineAt(range.from).from)];
+  if (span.column !== null && range.to > range.from) {
+    ranges.push(Decoration.mark({ class: "cm-chosen-span" }).range(range.from, range.to));
+  }
+  return ranges;
+}
+
+const HIGHLIGHT = HighlightStyle.define([
+  { tag: [tags.keyword, tags.operatorKeyword, tags.modifier], color: "var(--code-keyword)" },
+  { tag: [tags.bool, tags.null, tags.self], color: "var(--code-keyword)" },
+  { tag: [tags.number], color: "var(--code-number)" },
+  { tag: [tags.string, tags.special(tags.string)], color: "var(--code-string)" },
+  { tag: [tags.comment], color: "var(--quiet)", fontStyle: "italic" },
+  { tag: [tags.definition(tags.function(tags.variableName)), tags.definition(tags.className)], color: "var(--code-name)" },
+]);
+
+/** In code and not in a style sheet, because the editor lives in a shadow root. */
+const LOOK = EditorView.theme({
+  "&": { height: "100%", color: "var(--ink)", backgroundColor: "transparent", fontSize: "var(--code-size)" },
+  "&.cm-focused": { outline: "none" },
+  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.75", overflow: "auto" },
+  ".cm-content": { padding: "6px 0 24px", caretColor: "var(--forward)" },
+  ".cm-line": { padding: "0 14px 0 10px", display: "flow-root" },
+  ".cm-gutters": { backgroundColor: "var(--panel)", color: "var(--faint)", border: "none", paddingLeft: "6px" },
+  ".cm-lineNumbers .cm-gutterElement": { minWidth: "26px", padding: "0 8px 0 4px" },
+  ".cm-cursor": { borderLeftColor: "var(--forward)", borderLeftWidth: "2px" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
+    backgroundColor: "var(--select)",
+  },
+  ".cm-matchingBracket": { backgroundColor: "var(--forward-soft)", outline: "none" },
+  ".cm-chosen": { backgroundColor: "var(--forward-soft)" },
+  ".cm-chosen-span": { boxShadow: "inset 0 -2px 0 var(--forward)" },
+  ".cm-failed": { backgroundColor: "var(--error-soft)" },
+  ".cm-wavy": { textDecoration: "underline wavy var(--error) 1.5px", textUnderlineOffset: "4px", textDecorationSkipInk: "none" },
+  ".chip": {
+    float: "right", margin: "3px 0 0 12px", padding: "1px 9px", lineHeight: "1.35", fontSize: "12px", maxWidth: "100%",
+    border: "1px solid var(--line)", borderRadius: "7px", backgroundColor: "var(--panel)", color: "var(--quiet)",
+    whiteSpace: "nowrap", overflow: "hidden", textOverflow: "ellipsis", boxSizing: "border-box", marginBottom: "2px",
+  },
+  ".chip .name": { color: "var(--ink)" },
+  ".chip .value": { color: "var(--forward)", fontWeight: "600" },
+  ".chip.grad, .chip.grad .name, .chip.grad .value": { color: "var(--backward)" },
+  ".chip.grad": { borderColor: "var(--backward-line)", backgroundColor: "var(--backward-wash)" },
+  ".problem": {
+    margin: "4px 12px 8px 44px", padding: "9px 12px", borderLeft: "3px solid var(--error)", borderRadius: "6px",
+    backgroundColor: "var(--error-soft)", color: "var(--ink)", fontFamily: "var(--sans)", fontSize: "13px", lineHeight: "1.5",
+    whiteSpace: "pre-wrap", overflowWrap: "anywhere",
+  },
+  ".problem strong": { color: "var(--error)" },
+  ".problem p": { margin: "4px 0 0" },
+  ".problem .suggestion::before": { content: '"→ "', color: "var(--error)" },
+  "&.stale .chip": { opacity: "0.45" },
+});
+
+export class Editor {
+  #view;
+  #quiet = false;
+
+  /**
+   * @param {HTMLElement} host gets a shadow root: there CodeMirror adopts its style sheets instead of writing style
+   *   elements, which the Content-Security-Policy would refuse
+   * @param {string} code
+   * @param {Actions} actions
+   */
+  constructor(host, code, actions) {
+    const root = host.attachShadow({ mode: "open" });
+    const run = () => {
+      actions.onRun();
+      return true;
+    };
+    const state = EditorState.create({
+      doc: code,
+      extensions: [
+        Prec.highest(keymap.of([{ key: "Mod-Enter", run }])),
+        lineNumbers(), history(), drawSelection(), indentOnInput(), indentUnit.of("    "), bracketMatching(), closeBrackets(),
+        python(), syntaxHighlighting(HIGHLIGHT), LOOK, EditorView.lineWrapping, EditorState.tabSize.of(4),
+        decorations(setMarks, markRanges), decorations(setChosen, chosenRanges),
+        keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
+        EditorView.contentAttributes.of({ "aria-label": "Python snippet. Press Escape, then Tab, to leave.", spellcheck: "false" }),
+        EditorView.updateListener.of((update) => {
+          if (update.docChanged) actions.onEdit();
+          const moved = update.transactions.some((transaction) => transaction.isUserEvent("select"));
+          if (moved && !update.docChanged && !this.#quiet) actions.onLine(this.line);
+        }),
+      ],
+    });
+    this.#view = new EditorView({ state, parent: root, root });
+  }
+
+  get code() {
+    return this.#view.state.doc.toString();
+  }
+
+  /** The cursor's line, 1-based. */
+  get line() {
+    return this.#view.state.doc.lineAt(this.#view.state.selection.main.head).number;
+  }
+
+  /** @param {string} code */
+  replace(code) {
+    this.#view.dispatch({ changes: { from: 0, to: this.#view.state.doc.length, insert: code } });
+  }
+
+  /** @param {Marks} marks */
+  mark(marks) {
+    this.#view.dispatch({ effects: setMarks.of(marks) });
+  }
+
+  /**
+   * Shows which place is chosen, and brings it into view.
+   *
+   * @param {Span | null} span
+   * @param {boolean} scroll
+   */
+  choose(span, scroll) {
+    const range = span && rangeOf(this.#view.state.doc, span);
+    const effects = [setChosen.of(span), ...(scroll && range ? [EditorView.scrollIntoView(range.from, { y: "nearest", yMargin: 40 })] : [])];
+    this.#view.dispatch({ effects });
+  }
+
+  /**
+   * Puts the cursor on a line.
+   *
+   * @param {number} line 1-based
+   */
+  goTo(line) {
+    const { doc } = this.#view.state;
+    if (line < 1 || line > doc.lines) return;
+    this.#quiet = true;
+    this.#view.dispatch({ selection: EditorSelection.cursor(doc.line(line).to), scrollIntoView: true });
+    this.#quiet = false;
+    this.#view.focus();
+  }
+
+  /** @param {boolean} stale */
+  dim(stale) {
+    this.#view.dom.classList.toggle("stale", stale);
+  }
+}

@@ -1,0 +1,277 @@
+/** The inspector: everything about what is selected, or an overview of the run. */
+
+/** @import {GraphModel, GraphNode, Run, Selection, StepModel, Tensor} from "../model.d.ts" */
+
+import { chainRules } from "../explain.js";
+import { countText, durationText, numberText } from "../number.js";
+import { nodeTitle } from "../stage/card.js";
+import { contributions, lossName, sumText } from "../stage/contribution.js";
+import { gradText, isScalar, norm, shapeText, valueText } from "../tensor.js";
+import { formula } from "./formula.js";
+import { matrix } from "./matrix.js";
+import { html, nothing, render } from "./template.js";
+
+/**
+ * @typedef {object} Subject
+ * @property {Run} run
+ * @property {GraphModel} graph
+ * @property {StepModel} step
+ * @property {string[]} lines of the snippet that was run
+ * @property {(selection: Selection) => void} onSelect
+ */
+
+/**
+ * @param {HTMLElement} host
+ * @param {Subject | null} subject null before the first run
+ * @param {Selection | null} selection
+ */
+export function showInspector(host, subject, selection) {
+  render(subject ? content(subject, selection) : welcome(), host);
+}
+
+/**
+ * @param {Subject} subject
+ * @param {Selection | null} selection
+ */
+function content(subject, selection) {
+  const node = selection?.type === "node" ? subject.graph.nodes.get(selection.id) : undefined;
+  if (node) return nodeView(node, subject);
+  const edge = selection?.type === "edge" ? subject.graph.edges.get(selection.id) : undefined;
+  return edge ? edgeView(edge, subject) : overview(subject);
+}
+
+function welcome() {
+  return html`<h2>Inspector</h2><p class="quiet">Run the snippet, then choose a node or an edge.</p>`;
+}
+
+/**
+ * @param {[string, unknown][]} rows
+ */
+function facts(rows) {
+  const shown = rows.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return html`<dl class="facts">${shown.map(([key, value]) => html`<dt>${key}</dt><dd data-fact=${key}>${value}</dd>`)}</dl>`;
+}
+
+/**
+ * @param {string} title
+ * @param {unknown} body
+ */
+function card(title, body) {
+  return html`<section class="card"><h3>${title}</h3>${body}</section>`;
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {Subject} subject
+ */
+function nodeView(node, subject) {
+  const { graph, step } = subject;
+  const value = step.values.get(node.id);
+  const gradient = step.leafGrads.get(node.id) ?? step.grads.get(node.id);
+  const line = node.line === null ? "" : (subject.lines[node.line - 1]?.trim() ?? "");
+  return html`
+    <h2><span class="name">${nodeTitle(node)}</span> <span class="kind ${node.kind}">${kindText(node)}</span></h2>
+    ${line ? html`<p class="source-line"><span>${node.line}</span><code>${line}</code></p>` : nothing}
+    ${node.reason ? html`<p class="reason">The gradient stops here: ${node.reason}</p>` : nothing}
+    ${facts([
+      ["shape", value ? `${shapeText(value.shape)}${value.shape.length === 0 ? " (scalar)" : ""}` : ""],
+      ["dtype", value?.dtype],
+      ["device", value?.device],
+      ["is_leaf", truth(node.is_leaf)],
+      ["requires_grad", truth(node.requires_grad)],
+      ["grad_fn", node.grad_fn ?? "None"],
+      ["op", node.op],
+      ["names", node.names.length > 1 ? node.names.join(", ") : ""],
+      ...attributeRows(node),
+    ])}
+    ${value ? card("Value", tensorBody(value, "value")) : nothing}
+    ${gradient ? card(`Gradient \u2202${lossName(graph, step)}/\u2202${nodeTitle(node)}`, gradientBody(node, gradient, subject)) : nothing}
+    ${ruleCard(node, subject)} ${savedCard(node, subject)} ${nextCard(node, subject)}
+  `;
+}
+
+/** @param {GraphNode} node @returns {[string, string][]} */
+function attributeRows({ attributes }) {
+  return Object.entries(attributes).map(([key, value]) => [key, String(value)]);
+}
+
+/** @param {boolean} value */
+function truth(value) {
+  return value ? "True" : "False";
+}
+
+/** @param {GraphNode} node */
+function kindText(node) {
+  if (node.kind === "leaf") return node.is_parameter ? "leaf \u00b7 parameter" : "leaf";
+  return node.kind === "break" ? "gradient stops" : node.kind;
+}
+
+/**
+ * @param {Tensor} tensor
+ * @param {"value" | "grad"} role
+ */
+function tensorBody(tensor, role) {
+  if (isScalar(tensor)) return html`<p class="figure ${role}">${valueText(tensor)}</p>`;
+  const size = norm(tensor);
+  return html`${matrix(tensor)}
+  ${facts([
+    ["shape", role === "grad" ? shapeText(tensor.shape) : ""],
+    ["min", optional(tensor.min)],
+    ["max", optional(tensor.max)],
+    ["mean", optional(tensor.mean)],
+    ["std", optional(tensor.std)],
+    ["norm", optional(size)],
+    ["NaN", tensor.nan ? countText(tensor.nan, "element") : ""],
+    ["infinite", tensor.inf ? countText(tensor.inf, "element") : ""],
+  ])}`;
+}
+
+/** @param {number | null} value */
+function optional(value) {
+  return value === null ? "" : numberText(value);
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {Tensor} gradient
+ * @param {Subject} subject
+ */
+function gradientBody(node, gradient, { graph, step }) {
+  const parts = contributions(node.id, graph, step);
+  const sum = sumText(node.id, graph, step);
+  const meeting = parts.length > 1 ? `sum of ${countText(parts.length, "contribution")}${sum ? `: ${sum}` : ""}` : "";
+  return html`${tensorBody(gradient, "grad")}${meeting ? html`<p class="sum">${meeting}</p>` : nothing}`;
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {Subject} subject
+ */
+function ruleCard(node, { graph, step }) {
+  const rules = chainRules(node, graph, step);
+  if (rules.length === 0) return nothing;
+  const body = rules.map(
+    (rule) => html`<div class="rule" title=${rule.source}>
+      ${formula(rule.latex)}
+      <p class="terms">${rule.terms.map(({ text, role }) => html`<span class=${role}>${text}</span> `)}</p>
+      <p class="quiet"><code>${rule.text}</code></p>
+    </div>`,
+  );
+  return card("Chain rule at this node", body);
+}
+
+/**
+ * @param {string | null} id
+ * @param {Subject} subject
+ * @param {string} [fallback]
+ */
+function link(id, { graph, onSelect }, fallback = "") {
+  const node = id === null ? undefined : graph.nodes.get(id);
+  if (!node) return fallback;
+  return html`<button class="link" @click=${() => onSelect({ type: "node", id: node.id })}>${nodeTitle(node)}</button>`;
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {Subject} subject
+ */
+function savedCard(node, subject) {
+  if (node.saved.length === 0) return nothing;
+  return card(
+    "Saved for backward",
+    facts(
+      node.saved.map((saved) => {
+        const tensor = saved.node === null ? undefined : subject.step.values.get(saved.node);
+        const shape = saved.shape ? shapeText(saved.shape) : "";
+        const text = tensor ? valueText(tensor) : (saved.text ?? shape);
+        return [saved.name, html`${link(saved.node, subject)}${saved.node === null ? "" : " = "}<span class="value">${text}</span>`];
+      }),
+    ),
+  );
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {Subject} subject
+ */
+function nextCard(node, subject) {
+  if (node.next_functions.length === 0) return nothing;
+  const rows = node.next_functions.map(
+    ({ name, node: id }, i) => html`<li><span class="place">${i}</span> ${name ?? "None"}${id === null ? "" : html` → ${link(id, subject)}`}</li>`,
+  );
+  return card("next_functions", html`<ol class="next">${rows}</ol>`);
+}
+
+/**
+ * @param {import("../model.d.ts").GraphEdge} edge
+ * @param {Subject} subject
+ */
+function edgeView(edge, subject) {
+  const { graph, step } = subject;
+  const gradient = step.edgeGrads.get(edge.id);
+  const value = step.values.get(edge.source);
+  const sum = sumText(edge.source, graph, step);
+  const source = graph.nodes.get(edge.source);
+  return html`
+    <h2><span class="name">${source ? nodeTitle(source) : ""} → ${nodeTitle(/** @type {GraphNode} */ (graph.nodes.get(edge.target)))}</span>
+      <span class="kind">edge</span></h2>
+    ${facts([
+      ["from", link(edge.source, subject)],
+      ["to", html`${link(edge.target, subject)}, input ${edge.target_input}`],
+      ["output", edge.source_output > 0 ? String(edge.source_output) : ""],
+    ])}
+    ${value ? card("Forward: the value", tensorBody(value, "value")) : nothing}
+    ${gradient
+      ? card("Backward: this edge's contribution", html`${tensorBody(gradient, "grad")}${sum ? html`<p class="sum">of ${sum}</p>` : nothing}`)
+      : html`<p class="quiet">No gradient came along this edge.</p>`}
+  `;
+}
+
+/** @param {Subject} subject */
+function overview({ run, graph, step }) {
+  const nodes = [...graph.nodes.values()];
+  const count = (/** @type {(node: GraphNode) => boolean} */ test) => nodes.filter(test).length;
+  const leaves = nodes.filter((node) => node.kind === "leaf");
+  const numbers = leaves.reduce((sum, node) => sum + (step.values.get(node.id)?.numel ?? 0), 0);
+  const breaks = count((node) => node.kind === "break");
+  return html`
+    <h2><span class="name">This run</span></h2>
+    ${facts([
+      ["ops", count((node) => node.kind === "op").toLocaleString("en-US")],
+      ["leaves", leaves.length ? `${leaves.length.toLocaleString("en-US")} with ${countText(numbers, "number")} to learn` : "none"],
+      ["data", count((node) => node.kind === "data") || ""],
+      ["breaks", breaks ? `the gradient stops at ${countText(breaks, "place")}` : ""],
+      ["edges", graph.edges.size.toLocaleString("en-US")],
+      ["steps", run.steps.length > 1 ? run.steps.length.toLocaleString("en-US") : ""],
+      [lossName(graph, step) === "L" ? "loss" : lossName(graph, step), step.loss === null ? "" : html`<span class="value">${numberText(step.loss)}</span>`],
+    ])}
+    ${gradientCard(leaves, step)}
+    ${card("Where the time went", facts(timeRows(run)))}
+    <p class="quiet hint">Choose a node or an edge to see its value, its gradient and the chain rule there.</p>
+  `;
+}
+
+/** @param {Run} run @returns {[string, string][]} */
+function timeRows({ timings }) {
+  return [
+    ["waiting", durationText(timings.queue)],
+    ["running", durationText(timings.run)],
+    ["tracing", durationText(timings.trace)],
+    ["encoding", durationText(timings.encode)],
+    ["in all", durationText(timings.total)],
+  ];
+}
+
+/**
+ * @param {GraphNode[]} leaves
+ * @param {StepModel} step
+ */
+function gradientCard(leaves, step) {
+  const rows = leaves.slice(0, 12).map((node) => {
+    const gradient = step.leafGrads.get(node.id) ?? step.grads.get(node.id);
+    return /** @type {[string, unknown]} */ ([`${nodeTitle(node)}.grad`, html`<span class="grad">${gradText(gradient)}</span>`]);
+  });
+  if (rows.length === 0) return nothing;
+  const more = leaves.length > rows.length ? html`<p class="quiet">and ${leaves.length - rows.length} more</p>` : nothing;
+  return card("Gradients of the leaves", html`${facts(rows)}${more}`);
+}

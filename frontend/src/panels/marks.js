@@ -1,0 +1,109 @@
+/** What stands beside and below the lines of the editor: values, gradients, the problem. */
+
+/** @import {GraphModel, Run, StepModel} from "../model.d.ts" */
+
+import { nodeTitle } from "../stage/card.js";
+import { gradText, valueText } from "../tensor.js";
+
+/**
+ * @typedef {{name: string, value: string, tail: string}} Part
+ * @typedef {{line: number, role: "value" | "grad", parts: Part[]}} Chip
+ * @typedef {{kind: string, message: string, explanation: string | null, suggestion: string | null}} Failure
+ */
+
+/** Gradients written beside the line of backward; more are counted. */
+const GRADS = 4;
+
+/**
+ * @param {Run} run
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @param {string[]} lines of the snippet
+ * @returns {Chip[]} at most one of each role for a line
+ */
+export function chipsOf(run, graph, step, lines) {
+  /** @type {Map<number, Part[]>} */
+  const byLine = new Map();
+  for (const binding of run.bindings) {
+    const here = binding.step !== null && run.steps[binding.step]?.graph === graph.id && binding.node !== null;
+    const value = (here && valueText(step.values.get(binding.node ?? ""))) || binding.text;
+    if (repeats(lines[binding.line - 1] ?? "", value)) continue;
+    const part = { name: binding.name, value, tail: binding.grad_fn ?? "" };
+    byLine.set(binding.line, [...(byLine.get(binding.line) ?? []), part]);
+  }
+  /** @type {Chip[]} */
+  const chips = [...byLine].map(([line, parts]) => ({ line, role: "value", parts }));
+  const gradients = gradientChip(graph, step);
+  return gradients ? [...chips, gradients] : chips;
+}
+
+/**
+ * @param {string} line
+ * @param {string} value
+ * @returns {boolean} the line itself already says the value: `lr = 0.1`
+ */
+export function repeats(line, value) {
+  const words = line.match(/[\w.]+(?:e-?\d+)?|"[^"]*"|'[^']*'/g) ?? [];
+  return words.some((word) => word === value || (/^[\d.]/.test(word) && Number(word) === Number(value)));
+}
+
+/**
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @returns {Chip | null}
+ */
+function gradientChip(graph, step) {
+  if (step.backwardLine === null) return null;
+  const leaves = [...graph.nodes.values()].filter((node) => node.kind === "leaf" && node.names.length > 0 && step.grads.has(node.id));
+  const parts = leaves.slice(0, GRADS).map((node) => ({
+    name: `${nodeTitle(node)}.grad`,
+    value: gradText(step.leafGrads.get(node.id) ?? step.grads.get(node.id)),
+    tail: "",
+  }));
+  if (leaves.length > GRADS) parts.push({ name: `+ ${leaves.length - GRADS} more`, value: "", tail: "" });
+  return parts.length > 0 ? { line: step.backwardLine, role: "grad", parts } : null;
+}
+
+/**
+ * @param {Chip} chip
+ * @returns {HTMLElement}
+ */
+export function chipElement({ line, role, parts }) {
+  const chip = element("span", `chip ${role}`);
+  chip.dataset.chip = String(line);
+  parts.forEach(({ name, value, tail }, i) => {
+    if (i > 0) chip.append(" \u00b7 ");
+    chip.append(element("span", "name", name));
+    if (value) chip.append(" ", element("span", "value", value));
+    if (tail) chip.append(` \u00b7 ${tail}`);
+  });
+  chip.title = chip.textContent ?? "";
+  return chip;
+}
+
+/**
+ * @param {Failure} failure
+ * @returns {HTMLElement}
+ */
+export function problemElement({ kind, message, explanation, suggestion }) {
+  const box = element("div", "problem");
+  box.dataset.failure = kind;
+  const first = element("div", "message");
+  first.append(element("strong", "", `${kind}: `), message);
+  box.append(first);
+  if (explanation) box.append(element("p", "explanation", explanation));
+  if (suggestion) box.append(element("p", "suggestion", suggestion));
+  return box;
+}
+
+/**
+ * @param {string} name
+ * @param {string} className
+ * @param {string} [text]
+ */
+function element(name, className, text = "") {
+  const made = document.createElement(name);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}

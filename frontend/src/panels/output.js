@@ -1,0 +1,113 @@
+/** The output: what was printed, the last value, notices, the problem, and one line on how it went. */
+
+/** @import {Health, Output, Run, State, Trouble} from "../model.d.ts" */
+
+import { countText, durationText } from "../number.js";
+import { html, nothing, render } from "./template.js";
+
+/** Printed pieces shown; more are cut in the middle so that the page stays quick. */
+const SHOWN = 400;
+
+/**
+ * @typedef {object} Actions
+ * @property {(line: number) => void} onLine
+ * @property {() => void} onRetry
+ */
+
+/**
+ * @param {HTMLElement} host
+ * @param {State} state
+ * @param {number} nodes of the graph on the stage
+ * @param {Actions} actions
+ */
+export function showOutput(host, state, nodes, actions) {
+  render(
+    html`
+      ${state.phase === "trouble" && state.trouble ? troubleCard(state.trouble, actions) : nothing}
+      ${state.phase === "stopped" ? html`<p class="notice">Stopped. What is shown is from the run before.</p>` : nothing}
+      ${state.run ? runView(state.run, actions) : nothing}
+      <p class="summary" data-summary>${summary(state, nodes)}</p>
+    `,
+    host,
+  );
+}
+
+/**
+ * @param {Trouble} trouble
+ * @param {Actions} actions
+ */
+function troubleCard(trouble, { onRetry }) {
+  const title = { busy: "The server is busy", refused: "The server refused", unreachable: "No connection" }[trouble.kind];
+  return html`<div class="problem" data-trouble=${trouble.kind}>
+    <strong>${title}</strong>
+    <p>${trouble.message}</p>
+    ${trouble.kind === "refused" && trouble.hint ? html`<p>${trouble.hint}</p>` : nothing}
+    ${trouble.kind === "busy" ? html`<p>Try again in ${countText(trouble.retryAfter, "second")}.</p>` : nothing}
+    <button class="button" @click=${onRetry}>Try again</button>
+  </div>`;
+}
+
+/**
+ * @param {Run} run
+ * @param {Actions} actions
+ */
+function runView(run, actions) {
+  const { problem } = run;
+  return html`
+    ${problem
+      ? html`<div class="problem" data-problem>
+          <strong>${problem.kind}${problem.line ? html` · ${lineLink(problem.line, actions)}` : nothing}</strong>
+          <p class="message">${problem.message}</p>
+        </div>`
+      : nothing}
+    <div class="printed">${cutMiddle(run.output).map((piece) => printed(piece, actions))}</div>
+    ${run.result ? html`<button class="print result" data-result @click=${() => actions.onLine(run.result?.line ?? 1)}>${run.result.text}</button>` : nothing}
+    ${run.notices.map((notice) => html`<p class="notice">${notice.message}${notice.line ? html` (${lineLink(notice.line, actions)})` : nothing}</p>`)}
+  `;
+}
+
+/**
+ * @param {number} line
+ * @param {Actions} actions
+ */
+function lineLink(line, { onLine }) {
+  return html`<button class="link" @click=${() => onLine(line)}>line ${line}</button>`;
+}
+
+/**
+ * @param {Output[]} output
+ * @returns {(Output | number)[]} a number stands for so many pieces left out
+ */
+function cutMiddle(output) {
+  if (output.length <= SHOWN) return output;
+  return [...output.slice(0, SHOWN / 2), output.length - SHOWN, ...output.slice(-SHOWN / 2)];
+}
+
+/**
+ * @param {Output | number} piece
+ * @param {Actions} actions
+ */
+function printed(piece, { onLine }) {
+  if (typeof piece === "number") return html`<p class="quiet">… ${countText(piece, "more line")} …</p>`;
+  const text = piece.text.replace(/\n$/, "");
+  if (piece.line === null) return html`<pre class="print ${piece.stream}">${text}</pre>`;
+  const { line } = piece;
+  return html`<button class="print ${piece.stream}" title="printed by line ${line}" @click=${() => onLine(line)}>${text}</button>`;
+}
+
+/**
+ * @param {State} state
+ * @param {number} nodes
+ */
+function summary(state, nodes) {
+  if (!state.run) return state.phase === "running" ? "running…" : "";
+  const how = { ok: "ran in", error: "failed after", timeout: "stopped after", memory: "stopped after", crashed: "crashed after", cancelled: "stopped after" };
+  const parts = [`${how[state.run.status]} ${durationText(state.run.timings.total)}`, countText(nodes, "node")];
+  if (state.health) parts.push(safety(state.health));
+  return parts.join(" \u00b7 ");
+}
+
+/** @param {Health} health */
+function safety({ sandbox }) {
+  return sandbox.safe && !sandbox.unsafe_local ? "sandboxed" : "not sandboxed";
+}

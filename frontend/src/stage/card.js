@@ -1,0 +1,224 @@
+/** What each visible thing says, and how large it is. */
+
+/** @import {Card, Container, GraphModel, GraphNode, Hierarchy, Size, StepModel, Tensor} from "../model.d.ts" */
+
+import { SEED } from "../layout/visible.js";
+import { countText } from "../number.js";
+import { gradText, heatOf, heatSize, isScalar, norm, shapeText, valueText } from "../tensor.js";
+import { lossName, sumText } from "./contribution.js";
+import { symbolOf } from "./symbol.js";
+
+/** Advance of the monospaced face, in parts of its size. */
+const ADVANCE = 0.6;
+/** East Asian wide characters and pictographs. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]|\p{Extended_Pictographic}/gu;
+const THUMB = { width: 72, height: 56 };
+const SMALL_THUMB = { width: 44, height: 40 };
+
+/**
+ * @typedef {object} Scene
+ * @property {GraphModel} graph
+ * @property {Hierarchy} hierarchy
+ * @property {StepModel} step
+ * @property {boolean} steady sizes must not follow the numbers, because other steps will be shown in the same places
+ */
+
+/**
+ * @param {string} text
+ * @param {number} size of the type, in pixels
+ * @returns {number} pixels; East Asian wide characters and pictographs count twice
+ */
+export function textWidth(text, size) {
+  const wide = text.match(WIDE);
+  return (Array.from(text).length + (wide?.length ?? 0)) * size * ADVANCE;
+}
+
+/**
+ * @param {string} text
+ * @param {number} length
+ */
+export function cut(text, length) {
+  const letters = Array.from(text);
+  return letters.length <= length ? text : `${letters.slice(0, length - 1).join("")}\u2026`;
+}
+
+/**
+ * @param {string} item
+ * @param {Scene} scene
+ * @returns {Card}
+ */
+export function cardOf(item, scene) {
+  if (item === SEED) return seedCard(scene);
+  const container = scene.hierarchy.containers.get(item);
+  if (container) return container.kind === "fold" ? foldCard(container) : groupCard(container, scene);
+  const node = /** @type {GraphNode} */ (scene.graph.nodes.get(item));
+  return node.kind === "leaf" || node.kind === "data" ? sourceCard(node, scene) : opCard(node, scene);
+}
+
+/** @type {Omit<Card, "id" | "kind">} */
+const BLANK = {
+  width: 0, height: 0, title: "", tag: "", symbol: "", subtitle: "", value: "", grad: "", sum: "",
+  heat: null, gradHeat: null, spoken: "", line: null,
+};
+
+/**
+ * A tensor that no operation of the graph made: a leaf that wants a gradient, or data.
+ *
+ * @param {GraphNode} node
+ * @param {Scene} scene
+ * @returns {Card}
+ */
+function sourceCard(node, { graph, step, steady }) {
+  const leaf = node.kind === "leaf";
+  const value = step.values.get(node.id);
+  const gradient = step.leafGrads.get(node.id) ?? step.grads.get(node.id);
+  const title = cut(nodeTitle(node), 24);
+  const tag = leaf ? "leaf \u00b7 requires_grad" : "data";
+  const scalar = value !== undefined && isScalar(value);
+  const grad = leaf ? `grad ${gradText(gradient)}` : "";
+  const heat = heatOf(value, { room: THUMB, write: true });
+  const gradHeat = leaf ? heatOf(gradient, { room: THUMB, write: heat?.written ?? false }) : null;
+  const valueWidth = steady && scalar ? textWidth("0".repeat(8), 21) : textWidth(valueText(value), scalar ? 21 : 14);
+  const gradWidth = leaf ? textWidth(steady ? "grad \u2016g\u2016 0.0000" : grad, 13) : 0;
+  const heats = heatSize(heat).width + (gradHeat ? heatSize(gradHeat).width + 16 : 0);
+  const inner = Math.max(textWidth(title, 15) + 14 + textWidth(tag, 11), valueWidth + 18 + gradWidth, heats, 120);
+  const heatHeight = Math.max(heatSize(heat).height, heatSize(gradHeat).height);
+  return {
+    ...BLANK, id: node.id, kind: leaf ? "leaf" : "data", title, tag, value: valueText(value), grad, heat, gradHeat,
+    subtitle: scalar ? "" : "tensor", sum: leaf ? sumText(node.id, graph, step) : "",
+    spoken: spoken(node, value, gradient), line: node.line ?? null,
+    ...grown({ width: inner + 32, height: 74 + (heatHeight > 0 ? heatHeight + 12 : 0) }, leaf ? sumText(node.id, graph, step) : ""),
+  };
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {Scene} scene
+ * @returns {Card}
+ */
+function opCard(node, { graph, step, steady }) {
+  const value = step.values.get(node.id);
+  const gradient = step.grads.get(node.id);
+  const broken = node.kind === "break";
+  const several = (node.outputs ?? 1) > 1 ? ` \u00d7${node.outputs}` : "";
+  const title = cut(nodeTitle(node), 20);
+  const text = value ? valueText(value) + several : "";
+  const reason = broken ? cut(`gradient stops: ${node.reason ?? node.op}`, 44) : "";
+  const subtitle = reason || (node.grad_fn ?? (node.names?.length ? node.op : "no gradient"));
+  const heat = heatOf(value, { room: SMALL_THUMB, write: false });
+  const first = textWidth(title, 15) + (text ? textWidth(" = ", 15) + (steady && value && isScalar(value) ? textWidth("0".repeat(8), 15) : textWidth(text, 15)) : 0);
+  const sum = sumText(node.id, graph, step);
+  const side = heat ? heatSize(heat).width + 14 : 0;
+  return {
+    ...BLANK, id: node.id, kind: broken ? "break" : "op", title, symbol: symbolOf(node.op), subtitle, value: text, heat, sum,
+    spoken: spoken(node, value, gradient), line: node.line ?? null,
+    ...grown({ width: 62 + Math.max(first, textWidth(subtitle, 11.5)) + side + 26, height: 60 }, sum),
+  };
+}
+
+/**
+ * @param {Size} size
+ * @param {string} sum
+ * @returns {Size} with room for the sum of gradients below
+ */
+function grown({ width, height }, sum) {
+  if (!sum) return { width: Math.round(width), height };
+  return { width: Math.round(Math.max(width, textWidth(sum, 12) + 56)), height: height + 22 };
+}
+
+/**
+ * @param {GraphNode} node
+ * @returns {string} what the snippet calls it, else what torch calls the operation
+ */
+export function nodeTitle(node) {
+  return node.names?.at(-1) ?? node.op;
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {Tensor | undefined} value
+ * @param {Tensor | undefined} gradient
+ */
+function spoken(node, value, gradient) {
+  const parts = [`${nodeTitle(node)}, ${node.kind}${node.kind === "op" ? ` ${node.op}` : ""}`];
+  if (value) parts.push(isScalar(value) ? `value ${valueText(value)}` : `shape ${shapeText(value.shape)}`);
+  if (node.grad_fn) parts.push(node.grad_fn);
+  if (gradient) parts.push(isScalar(gradient) ? `gradient ${gradText(gradient)}` : `gradient norm ${norm(gradient)?.toPrecision(3) ?? "unknown"}`);
+  if (node.reason) parts.push(node.reason);
+  return parts.join(", ");
+}
+
+/**
+ * @param {Container} container
+ * @param {Scene} scene
+ * @returns {Card}
+ */
+function groupCard(container, scene) {
+  const title = cut(container.label || container.detail || container.kind, 26);
+  const same = container.detail === "" || container.detail === container.label;
+  const tag = same ? container.kind : cut(container.detail, 34);
+  const inside = nodesInside(container, scene.hierarchy);
+  const learns = inside.filter((id) => scene.graph.nodes.get(id)?.kind === "leaf").length;
+  const made = lastOut(inside, scene);
+  const subtitle = [countText(inside.length - learns, "op"), learns ? countText(learns, "parameter") : ""].filter(Boolean).join(" \u00b7 ");
+  const value = made ? shapeOrValue(scene.step.values.get(made)) : "";
+  const width = Math.max(textWidth(title, 15), textWidth(tag, 11.5), textWidth(`${subtitle}  ${value}`, 11.5)) + 66;
+  return {
+    ...BLANK, id: container.id, kind: "group", title, tag, subtitle, value, width: Math.round(width), height: 78,
+    spoken: `${container.kind} ${title}, ${tag}, closed, ${subtitle}`, line: container.line,
+  };
+}
+
+/** @param {Tensor | undefined} tensor */
+function shapeOrValue(tensor) {
+  return tensor ? `\u2192 ${isScalar(tensor) ? valueText(tensor) : shapeText(tensor.shape)}` : "";
+}
+
+/**
+ * @param {Container} container
+ * @param {Hierarchy} hierarchy
+ * @returns {string[]} ids of the nodes inside, at any depth
+ */
+export function nodesInside(container, { containers }) {
+  return container.children.flatMap((child) => {
+    const inner = containers.get(child);
+    return inner ? nodesInside(inner, { containers, home: new Map() }) : [child];
+  });
+}
+
+/**
+ * @param {string[]} inside
+ * @param {Scene} scene
+ * @returns {string | undefined} the last node whose output leaves the group
+ */
+function lastOut(inside, { graph }) {
+  const own = new Set(inside);
+  return inside.findLast((id) => {
+    const uses = graph.outOf.get(id) ?? [];
+    return graph.nodes.get(id)?.kind === "op" && (uses.length === 0 || uses.some((edge) => !own.has(edge.target)));
+  });
+}
+
+/**
+ * @param {Container} container
+ * @returns {Card}
+ */
+function foldCard(container) {
+  const title = `\u2026 ${container.label}`;
+  return {
+    ...BLANK, id: container.id, kind: "fold", title, subtitle: "click to unfold",
+    width: Math.round(textWidth(title, 14) + 56), height: 56, spoken: `${container.label}, folded`,
+  };
+}
+
+/**
+ * @param {Scene} scene
+ * @returns {Card}
+ */
+function seedCard({ graph, step }) {
+  const name = lossName(graph, step);
+  const seed = step.lossNode ? step.grads.get(step.lossNode) : undefined;
+  const title = `seed \u2202${name}/\u2202${name} = ${seed ? (isScalar(seed) ? gradText(seed) : shapeText(seed.shape)) : "1.0"}`;
+  return { ...BLANK, id: SEED, kind: "seed", title, width: Math.round(textWidth(title, 14) + 36), height: 46, spoken: title };
+}

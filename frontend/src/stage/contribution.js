@@ -1,0 +1,64 @@
+/** What stands on a line that carried gradients, and beside a node where several meet. */
+
+/** @import {GraphModel, Segment, StepModel, Tensor} from "../model.d.ts" */
+
+import { gradText, isScalar } from "../tensor.js";
+
+/** So many contributions are written out; more are counted. */
+const WRITTEN = 3;
+
+/**
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @returns {string} what is differentiated: the loss by its name, else L
+ */
+export function lossName(graph, step) {
+  const node = step.lossNode ? graph.nodes.get(step.lossNode) : undefined;
+  return node?.names?.[0] ?? "L";
+}
+
+/**
+ * @param {Segment} segment
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @param {boolean} roomy with ∂loss/∂name where it is true
+ * @returns {string} "" when no gradient came along, or the label stands elsewhere
+ */
+export function segmentLabel(segment, graph, step, roomy) {
+  const carried = segment.labelled.filter((id) => step.edgeGrads.has(id));
+  const [first] = carried;
+  if (first === undefined) return "";
+  const texts = carried.map((id) => gradText(step.edgeGrads.get(id)));
+  if (carried.length > WRITTEN) return `${carried.length} gradients`;
+  if (carried.length > 1) return texts.join(" + ");
+  const source = graph.edges.get(first)?.source ?? "";
+  const name = graph.nodes.get(source)?.names?.at(-1);
+  const whole = contributions(source, graph, step).length === 1;
+  if (!whole) return `+ ${texts[0]}`;
+  return roomy && name && name.length <= 10 ? `\u2202${lossName(graph, step)}/\u2202${name} ${texts[0]}` : `${texts[0]}`;
+}
+
+/**
+ * @param {string} node
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @returns {Tensor[]} the gradients that came along the edges out of the node
+ */
+export function contributions(node, graph, step) {
+  return (graph.outOf.get(node) ?? []).flatMap((edge) => step.edgeGrads.get(edge.id) ?? []);
+}
+
+/**
+ * @param {string} node
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @returns {string} `6.0 + 6.0 + 1.0 = 13.0`; "" unless several scalars meet
+ */
+export function sumText(node, graph, step) {
+  const parts = contributions(node, graph, step);
+  const total = step.grads.get(node);
+  if (parts.length < 2 || !total || !isScalar(total) || !parts.every(isScalar)) return "";
+  const terms = parts.slice(0, WRITTEN + 1).map((part) => gradText(part));
+  if (parts.length > terms.length) terms.push("\u2026");
+  return `${terms.join(" + ")} = ${gradText(total)}`;
+}

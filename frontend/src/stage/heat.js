@@ -1,0 +1,103 @@
+/** A matrix as coloured cells. Sign shows without colour too: as a written number, or as a dot in a negative cell. */
+
+/** @import {Heat} from "../model.d.ts" */
+
+import { numberText } from "../number.js";
+import { heatSize } from "../tensor.js";
+import { svg, text } from "./svg.js";
+
+/** Pixels of the image for one cell; the middle one is the dot. */
+const GRAIN = 3;
+
+/**
+ * @param {Heat} heat
+ * @param {number} x
+ * @param {number} y
+ * @param {string} className "value" or "grad"
+ * @returns {SVGGElement}
+ */
+export function drawHeat(heat, x, y, className) {
+  const group = svg("g", { class: `heat ${className}`, transform: `translate(${x} ${y})` });
+  const { width, height } = heatSize(heat);
+  if (heat.written) group.append(...writtenCells(heat));
+  else group.append(svg("image", { href: heatImage(heat), width, height, preserveAspectRatio: "none" }));
+  group.append(svg("rect", { class: "heat-frame", width, height, rx: 2 }));
+  return group;
+}
+
+/**
+ * @param {Heat} heat
+ * @returns {SVGElement[]}
+ */
+function writtenCells({ columns, cells, cell, scale }) {
+  return cells.flatMap((value, i) => {
+    const x = (i % columns) * cell.width;
+    const y = Math.floor(i / columns) * cell.height;
+    const square = svg("rect", { x, y, width: cell.width, height: cell.height });
+    square.style.fill = cellColour(value, scale);
+    const digits = { digits: 3 };
+    return [square, text("cell", x + cell.width / 2, y + cell.height / 2 + 4, numberText(value, digits), "middle")];
+  });
+}
+
+/**
+ * @param {number} value
+ * @param {number} scale the magnitude that gets the full colour
+ * @returns {string} a CSS colour that follows the theme
+ */
+export function cellColour(value, scale) {
+  if (!Number.isFinite(value)) return "var(--heat-odd)";
+  const strength = scale > 0 ? Math.round(72 * Math.min(1, Math.abs(value) / scale)) : 0;
+  return `color-mix(in oklab, var(--heat-${value < 0 ? "negative" : "positive"}) ${strength}%, var(--heat-zero))`;
+}
+
+/**
+ * @param {Heat} heat
+ * @returns {string} a data URL
+ */
+export function heatImage({ rows, columns, cells, scale }) {
+  const canvas = document.createElement("canvas");
+  canvas.width = columns * GRAIN;
+  canvas.height = rows * GRAIN;
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const palette = readPalette();
+  cells.forEach((value, i) => {
+    const x = (i % columns) * GRAIN;
+    const y = Math.floor(i / columns) * GRAIN;
+    context.fillStyle = mix(palette, value, scale);
+    context.fillRect(x, y, GRAIN, GRAIN);
+    if (value >= 0 || Number.isNaN(value)) return;
+    context.fillStyle = palette.dot;
+    context.fillRect(x + 1, y + 1, 1, 1);
+  });
+  return canvas.toDataURL();
+}
+
+/** @typedef {{negative: number[], positive: number[], zero: number[], odd: string, dot: string}} Palette */
+
+/** @returns {Palette} the theme's colours; as triples where they are mixed */
+function readPalette() {
+  const style = getComputedStyle(document.documentElement);
+  /** @param {string} name */
+  const triple = (name) => (style.getPropertyValue(name).match(/[\da-f]{2}/gi) ?? []).map((part) => parseInt(part, 16));
+  return {
+    negative: triple("--heat-negative"),
+    positive: triple("--heat-positive"),
+    zero: triple("--heat-zero"),
+    odd: style.getPropertyValue("--heat-odd").trim(),
+    dot: style.getPropertyValue("--heat-dot").trim(),
+  };
+}
+
+/**
+ * @param {Palette} palette
+ * @param {number} value
+ * @param {number} scale
+ */
+function mix(palette, value, scale) {
+  if (!Number.isFinite(value)) return palette.odd;
+  const strength = scale > 0 ? 0.9 * Math.min(1, Math.abs(value) / scale) : 0;
+  const end = value < 0 ? palette.negative : palette.positive;
+  const parts = palette.zero.map((zero, i) => Math.round(zero + ((end[i] ?? zero) - zero) * strength));
+  return `rgb(${parts.join(" ")})`;
+}

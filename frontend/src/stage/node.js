@@ -1,0 +1,130 @@
+/** One card -> SVG. */
+
+/** @import {Box, Card} from "../model.d.ts" */
+
+import { heatSize } from "../tensor.js";
+import { drawHeat } from "./heat.js";
+import { svg, text } from "./svg.js";
+
+/**
+ * @param {Card} card
+ * @param {Box} box
+ * @returns {SVGGElement}
+ */
+export function drawNode(card, box) {
+  const group = svg("g", {
+    class: `node ${card.kind}`,
+    transform: `translate(${box.x} ${box.y})`,
+    "data-node": card.id,
+    "data-name": card.title,
+    "data-kind": card.kind,
+    tabindex: 0,
+    role: "button",
+    "aria-label": card.spoken,
+  });
+  if (card.kind === "group" || card.kind === "fold") group.setAttribute("aria-expanded", "false");
+  group.append(...(DRAW[card.kind] ?? drawOp)(card));
+  return group;
+}
+
+/** @type {Record<Card["kind"], (card: Card) => SVGElement[]>} */
+const DRAW = {
+  leaf: drawSource, data: drawSource, op: drawOp, break: drawOp, group: drawGroup, fold: drawFold, seed: drawSeed,
+};
+
+/**
+ * @param {Card} card
+ * @param {number} radius
+ */
+function body(card, radius) {
+  return svg("rect", { class: "body", width: card.width, height: card.height, rx: radius });
+}
+
+/**
+ * @param {Card} card
+ * @returns {SVGElement[]}
+ */
+function drawSource(card) {
+  const { width, height } = card;
+  const scalar = card.subtitle === "";
+  /** @type {SVGElement[]} */
+  const parts = [
+    body(card, 13),
+    text("title", 16, 27, card.title),
+    text("tag", width - 16, 26, card.tag, "end"),
+    text(scalar ? "value big" : "value", 16, 57, card.value),
+  ];
+  if (card.grad) parts.push(text(card.grad.endsWith("\u2013") ? "grad none" : "grad", width - 16, 56, card.grad, "end"));
+  if (card.heat) parts.push(drawHeat(card.heat, 16, 72, "value"));
+  if (card.gradHeat) parts.push(drawHeat(card.gradHeat, width - 16 - heatSize(card.gradHeat).width, 72, "grad"));
+  if (card.sum) parts.push(text("sum", 16, height - 13, card.sum));
+  return parts;
+}
+
+/**
+ * @param {Card} card
+ * @returns {SVGElement[]}
+ */
+function drawOp(card) {
+  const radius = 30;
+  /** @type {SVGElement[]} */
+  const parts = [
+    body(card, radius),
+    svg("circle", { class: "sign-ground", cx: 31, cy: 30, r: 20 }),
+    text(card.symbol.length > 2 ? "sign small" : "sign", 31, card.symbol.length > 2 ? 34 : 37, card.symbol, "middle"),
+    opTitle(card),
+    text("subtitle", 62, 45, card.subtitle),
+  ];
+  if (card.heat) {
+    const size = heatSize(card.heat);
+    parts.push(drawHeat(card.heat, card.width - 24 - size.width, 30 - size.height / 2, "value"));
+  }
+  if (card.sum) parts.push(text("sum", 62, 68, card.sum));
+  return parts;
+}
+
+/** @param {Card} card */
+function opTitle(card) {
+  const line = text("title", 62, 27, card.title);
+  if (!card.value) return line;
+  line.append(svg("tspan", { class: "equals" }, " = "), svg("tspan", { class: "value" }, card.value));
+  return line;
+}
+
+/**
+ * @param {Card} card
+ * @returns {SVGElement[]}
+ */
+function drawGroup(card) {
+  const { width, height } = card;
+  return [
+    svg("rect", { class: "behind", x: 6, y: 6, width, height, rx: 12 }),
+    body(card, 12),
+    svg("path", { class: "chevron", d: "M16 17 l7 5.5 l-7 5.5 z" }),
+    text("title", 34, 27, card.title),
+    text("subtitle", 34, 46, card.tag),
+    text("count", 34, 65, card.subtitle),
+    text("value", width - 16, 65, card.value, "end"),
+  ];
+}
+
+/**
+ * @param {Card} card
+ * @returns {SVGElement[]}
+ */
+function drawFold(card) {
+  const middle = card.width / 2;
+  return [
+    body(card, 14),
+    text("title", middle, 25, card.title, "middle"),
+    text("subtitle", middle, 43, card.subtitle, "middle"),
+  ];
+}
+
+/**
+ * @param {Card} card
+ * @returns {SVGElement[]}
+ */
+function drawSeed(card) {
+  return [body(card, 13), text("title", card.width / 2, 28, card.title, "middle")];
+}

@@ -1,0 +1,84 @@
+/** A graph, a step and what is open -> all that the layout and the stage need. Pure. */
+
+/**
+ * @import {Card, GraphModel, Hierarchy, LayoutPlan, Segment, StepModel, Visible} from "../model.d.ts"
+ * @import {Carried} from "./edge.js"
+ */
+
+import { planOf } from "../layout/plan.js";
+import { SEED, visibleOf } from "../layout/visible.js";
+import { cardOf } from "./card.js";
+import { segmentLabel } from "./contribution.js";
+import { LABEL_HEIGHT, labelWidth } from "./edge.js";
+import { headerSize } from "./group.js";
+
+/** Up to so many visible things the labels have room to name what they are the derivative of. */
+const ROOMY = 24;
+/** Beyond this many lines only those in view of a small graph keep a label: the inspector has the rest. */
+const LABELLED = 160;
+
+/**
+ * @typedef {object} Scene
+ * @property {Visible} visible
+ * @property {Map<string, Card>} cards
+ * @property {Map<string, Carried>} carried by segment
+ * @property {LayoutPlan} plan
+ */
+
+/**
+ * @param {GraphModel} graph
+ * @param {Hierarchy} hierarchy
+ * @param {StepModel} step
+ * @param {ReadonlySet<string>} open
+ * @param {boolean} steady sizes must not follow the numbers
+ * @returns {Scene}
+ */
+export function sceneOf(graph, hierarchy, step, open, steady) {
+  const seeded = step.lossNode !== null && step.grads.has(step.lossNode) ? step.lossNode : null;
+  const visible = visibleOf(graph, hierarchy, open, seeded);
+  const cards = new Map(visible.items.map((item) => [item, cardOf(item, { graph, hierarchy, step, steady })]));
+  const roomy = visible.items.length <= ROOMY;
+  const bare = visible.segments.length > LABELLED;
+  const carried = new Map(visible.segments.map((segment) => [segment.id, carry(segment, graph, step, roomy, bare)]));
+  const plan = planOf(visible, {
+    sizeOf: (item) => /** @type {Card} */ (cards.get(item)),
+    labelOf: (segment) => labelSize(carried.get(segment)?.label ?? "", steady),
+    headerOf: (id) => headerSize(/** @type {import("../model.d.ts").Container} */ (hierarchy.containers.get(id))),
+    isSource: (item) => /^(leaf|data)$/.test(cards.get(item)?.kind ?? ""),
+  });
+  return { visible, cards, carried, plan: sizesOnly(plan) };
+}
+
+/**
+ * @param {LayoutPlan} plan
+ * @returns {LayoutPlan} cards reduced to their sizes, so that equal plans are equal texts
+ */
+function sizesOnly(plan) {
+  const bare = (/** @type {string | import("../model.d.ts").Size} */ item) =>
+    typeof item === "string" ? item : { width: item.width, height: item.height };
+  return { containers: plan.containers.map((container) => ({ ...container, items: container.items.map(bare) })) };
+}
+
+/**
+ * @param {Segment} segment
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @param {boolean} roomy
+ * @param {boolean} bare
+ * @returns {Carried}
+ */
+function carry(segment, graph, step, roomy, bare) {
+  if (segment.edges.includes(SEED)) return { forward: segment.edges.length > 1, backward: true, label: "" };
+  const backward = segment.edges.some((id) => step.edgeGrads.has(id));
+  return { forward: true, backward, label: bare ? "" : segmentLabel(segment, graph, step, roomy) };
+}
+
+/**
+ * @param {string} label
+ * @param {boolean} steady
+ */
+function labelSize(label, steady) {
+  if (label === "") return null;
+  const text = steady ? label.replace(/[\d.e\u2212\u221eNa]+$/u, "0".repeat(8)) : label;
+  return { width: labelWidth(text) + 14, height: LABEL_HEIGHT + 6 };
+}

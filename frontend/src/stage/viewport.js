@@ -1,0 +1,104 @@
+/** Pan, zoom and fit; the only importer of d3. */
+
+/** @import {Box, Point, Size} from "../model.d.ts" */
+
+import { select, zoom, zoomIdentity } from "../../vendor/d3.js";
+
+const NEAREST = 3;
+const FARTHEST = 0.04;
+/** A fitted picture is not blown up beyond this. */
+const FITTED = 1.3;
+/** A first view is not smaller than this: rather a part that can be read than a whole that cannot. */
+const READABLE = 0.58;
+const MARGIN = { top: 34, side: 34, bottom: 84 };
+
+export class Viewport {
+  #root;
+  #behaviour;
+  #size;
+  /** The view still is the one that `fit` made, so it may be made again when the stage changes its size. */
+  #fitted = true;
+
+  /**
+   * @param {SVGSVGElement} root
+   * @param {SVGGElement} world
+   * @param {() => Size} size of the stage, in pixels
+   * @param {(scale: number) => void} onChange
+   */
+  constructor(root, world, size, onChange) {
+    this.#size = size;
+    this.#root = select(/** @type {Element} */ (root));
+    this.#behaviour = zoom()
+      .scaleExtent([FARTHEST, NEAREST])
+      .clickDistance(5)
+      .on("zoom", (/** @type {{transform: {k: number, toString(): string}, sourceEvent: Event | null}} */ event) => {
+        if (event.sourceEvent) this.#fitted = false;
+        world.setAttribute("transform", event.transform.toString());
+        onChange(event.transform.k);
+      });
+    this.#root.call(this.#behaviour);
+  }
+
+  get fitted() {
+    return this.#fitted;
+  }
+
+  get transform() {
+    const { k, x, y } = /** @type {any} */ (this.#root.property("__zoom")) ?? zoomIdentity;
+    return { k: /** @type {number} */ (k), x: /** @type {number} */ (x), y: /** @type {number} */ (y) };
+  }
+
+  /** @param {number} factor */
+  zoomBy(factor) {
+    this.#fitted = false;
+    this.#root.call(this.#behaviour.scaleBy, factor);
+  }
+
+  /** @param {Point} by pixels on screen */
+  panBy(by) {
+    this.#fitted = false;
+    const { k } = this.transform;
+    this.#root.call(this.#behaviour.translateBy, by.x / k, by.y / k);
+  }
+
+  /**
+   * @param {Box} bounds in the picture
+   * @param {{whole: boolean}} options whole: all of it, however small; else its lower end in a readable size
+   */
+  fit(bounds, { whole }) {
+    const { width, height } = this.#size();
+    const roomX = Math.max(width - 2 * MARGIN.side, 50);
+    const roomY = Math.max(height - MARGIN.top - MARGIN.bottom, 50);
+    const ideal = Math.min(roomX / bounds.width, roomY / bounds.height, FITTED);
+    const scale = whole ? Math.max(ideal, FARTHEST) : Math.max(ideal, Math.min(READABLE, FITTED));
+    const x = MARGIN.side + (roomX - bounds.width * scale) / 2 - bounds.x * scale;
+    const free = roomY - bounds.height * scale;
+    const y = MARGIN.top + (free >= 0 ? free / 2 : free) - bounds.y * scale;
+    this.#root.call(this.#behaviour.transform, zoomIdentity.translate(x, y).scale(scale));
+    this.#fitted = true;
+  }
+
+  /**
+   * Moves the picture so that what was at one place of it is seen where it was, now that it is at another.
+   *
+   * @param {Point} before
+   * @param {Point} after
+   */
+  follow(before, after) {
+    this.#root.call(this.#behaviour.translateBy, before.x - after.x, before.y - after.y);
+  }
+
+  /**
+   * Brings a box into view if it is not.
+   *
+   * @param {Box} box
+   */
+  reveal(box) {
+    const { k, x, y } = this.transform;
+    const { width, height } = this.#size();
+    const left = box.x * k + x;
+    const top = box.y * k + y;
+    const inside = left >= 0 && top >= 0 && left + box.width * k <= width && top + box.height * k <= height;
+    if (!inside) this.#root.call(this.#behaviour.translateTo, box.x + box.width / 2, box.y + box.height / 2);
+  }
+}

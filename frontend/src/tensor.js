@@ -1,0 +1,132 @@
+/** A tensor's summary in words and as a matrix. */
+
+/** @import {Heat, Size, Tensor} from "./model.d.ts" */
+
+import { numberText } from "./number.js";
+
+const FRACTIONLESS = /int|bool/;
+
+/** @param {Tensor} tensor */
+export function isInteger(tensor) {
+  return FRACTIONLESS.test(tensor.dtype);
+}
+
+/** @param {Tensor} tensor */
+export function isScalar(tensor) {
+  return tensor.numel === 1 && tensor.values !== null;
+}
+
+/**
+ * @param {number[]} shape
+ * @returns {string} `[10, 3]`, `[]`
+ */
+export function shapeText(shape) {
+  return `[${shape.join(", ")}]`;
+}
+
+/**
+ * The Euclidean norm, from the values, or from mean and standard deviation (with Bessel's correction) and the count.
+ *
+ * @param {Tensor} tensor
+ * @returns {number | null} null when the summary does not say
+ */
+export function norm(tensor) {
+  if (tensor.values) return Math.sqrt(tensor.values.reduce((/** @type {number} */ sum, v) => sum + square(v), 0));
+  if (tensor.mean === null) return null;
+  const spread = tensor.std === null ? 0 : tensor.std ** 2 * (tensor.numel - 1);
+  return Math.sqrt(tensor.numel * tensor.mean ** 2 + spread);
+}
+
+/** @param {number | [number, number]} value */
+function square(value) {
+  return Array.isArray(value) ? value[0] ** 2 + value[1] ** 2 : value ** 2;
+}
+
+/**
+ * @param {Tensor | undefined} tensor
+ * @returns {string} the value of a scalar, the elements of a very short vector, else the shape
+ */
+export function valueText(tensor) {
+  if (!tensor) return "";
+  const integer = isInteger(tensor);
+  if (isScalar(tensor)) return scalarText(tensor);
+  if (tensor.shape.length === 1 && tensor.values && tensor.numel > 0 && tensor.numel <= 3) {
+    return `[${tensor.values.map((v) => numberText(v, { digits: 3, integer })).join(", ")}]`;
+  }
+  return shapeText(tensor.shape);
+}
+
+/** @param {Tensor} tensor */
+function scalarText(tensor) {
+  const value = tensor.values?.[0];
+  if (tensor.dtype === "torch.bool") return value ? "True" : "False";
+  return numberText(value, { integer: isInteger(tensor) });
+}
+
+/**
+ * @param {Tensor | undefined} tensor
+ * @returns {string} a gradient in short: its value, or its norm
+ */
+export function gradText(tensor) {
+  if (!tensor) return "\u2013";
+  if (isScalar(tensor)) return scalarText(tensor);
+  const size = norm(tensor);
+  return size === null ? shapeText(tensor.shape) : `\u2016g\u2016 ${numberText(size, { digits: 3 })}`;
+}
+
+/**
+ * @param {Tensor} tensor
+ * @returns {{rows: number, columns: number, cells: number[]} | null} all leading dims stacked; null without real values
+ */
+export function matrixOf(tensor) {
+  if (tensor.values && tensor.numel > 0) {
+    if (tensor.values.some(Array.isArray)) return null;
+    const columns = tensor.shape.at(-1) ?? 1;
+    return { rows: tensor.numel / columns, columns, cells: /** @type {number[]} */ (tensor.values) };
+  }
+  const [first] = tensor.thumb ?? [];
+  if (!tensor.thumb || !first) return null;
+  return { rows: tensor.thumb.length, columns: first.length, cells: tensor.thumb.flat() };
+}
+
+/** Numbers are written up to this many columns, rows and cells. */
+const WRITTEN = { columns: 6, rows: 6, cells: 24 };
+const WRITTEN_CELL = { width: 46, height: 21 };
+
+/**
+ * @param {Tensor | undefined} tensor
+ * @param {{room: Size, write: boolean}} options pixels for an unwritten matrix; may numbers be written
+ * @returns {Heat | null} null for scalars and for tensors without values
+ */
+export function heatOf(tensor, { room, write }) {
+  if (!tensor || isScalar(tensor)) return null;
+  const matrix = matrixOf(tensor);
+  if (!matrix) return null;
+  const { rows, columns, cells } = matrix;
+  const scale = cells.reduce((top, v) => (Number.isFinite(v) ? Math.max(top, Math.abs(v)) : top), 0);
+  const whole = tensor.values !== null && tensor.shape.length <= 2;
+  const few = columns <= WRITTEN.columns && rows <= WRITTEN.rows && cells.length <= WRITTEN.cells;
+  const written = write && whole && few;
+  return { rows, columns, cells, scale, written, cell: written ? WRITTEN_CELL : cellFor(rows, columns, room) };
+}
+
+/**
+ * @param {number} rows
+ * @param {number} columns
+ * @param {Size} room
+ * @returns {Size}
+ */
+function cellFor(rows, columns, room) {
+  const width = Math.min(14, room.width / columns);
+  const height = Math.min(14, room.height / rows);
+  return { width: Math.max(width, 1), height: Math.max(height, 1) };
+}
+
+/**
+ * @param {Heat | null} heat
+ * @returns {Size}
+ */
+export function heatSize(heat) {
+  if (!heat) return { width: 0, height: 0 };
+  return { width: heat.columns * heat.cell.width, height: heat.rows * heat.cell.height };
+}
