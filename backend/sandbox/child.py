@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import gc
@@ -14,12 +15,15 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from backend.errors import Stopped
-from backend.sandbox import attacks, exits
+from backend.sandbox import attacks, exits, kernel
 from backend.sandbox.config import Config
 from backend.sandbox.entry import Entry
 from backend.sandbox.lockdown import Held
 from backend.sandbox.sender import CHANNEL, Sender, read_frame
 from backend.sandbox.stopping import Stopper
+
+NAME: Final = "chainrule-job"
+"""How `ps` shows a child, and how the server knows orphans of its own; the lock forbids to change it."""
 
 Lock = Callable[[], list[Held]]
 
@@ -54,6 +58,8 @@ def _serve(entry: Entry, config: Config, lock: Lock, *, attack: bool) -> int:
     sender = Sender(config.limits.message_bytes)
     stopper = Stopper(WAKE_READ, WAKE_WRITE, sender, entry.rescue)
     stopper.prepare()
+    with contextlib.suppress(OSError, AttributeError):
+        kernel.set_name(NAME)
     layers = lock()
     sender(json.dumps([dataclasses.asdict(layer) for layer in layers]).encode())
     failed = [layer for layer in layers if layer.name in REQUIRED and not layer.held]

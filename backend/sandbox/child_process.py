@@ -35,6 +35,8 @@ class ChildProcess:
         self.exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self.text = bytearray()
         self.text_bytes = 0
+        self.killed = False
+        """Whether the server ended it."""
         self.on_text: Callable[[], None] | None = None
         self._channel = socket.socket(fileno=descriptors[0])
         self._channel.setblocking(False)
@@ -66,6 +68,7 @@ class ChildProcess:
         """Send a signal, unless it has ended."""
         if self.exit.done():
             return
+        self.killed |= number == signal.SIGKILL
         with contextlib.suppress(OSError):
             if self._pidfd is None:
                 os.kill(self.pid, number)
@@ -86,6 +89,10 @@ class ChildProcess:
     def close(self) -> None:
         """Kill it if it lives, and let go of its channel; frames not read are lost."""
         self.signal(signal.SIGKILL)
+        self.close_channel()
+
+    def close_channel(self) -> None:
+        """Neither read nor send any more; what it still sends fails."""
         self._channel.close()
 
     async def _fill(self, count: int) -> bool:

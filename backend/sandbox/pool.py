@@ -29,7 +29,7 @@ class Pool:
     def __init__(self, zygote: ZygoteProcess, warm: int) -> None:
         self._zygote = zygote
         self._warm = warm
-        self._idle: deque[ChildProcess] = deque()
+        self.idle: deque[ChildProcess] = deque()
         self._waiting: deque[_Demand] = deque()
         self._forking = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -40,14 +40,14 @@ class Pool:
     def fill(self) -> None:
         """Ask for as many children as are missing."""
         wanted = self._warm + sum(not demand.attack for demand in self._waiting)
-        for _ in range(wanted - len(self._idle) - self._forking):
+        for _ in range(wanted - len(self.idle) - self._forking):
             self._forking += 1
             self._zygote.fork()
 
     async def take(self) -> ChildProcess:
         """A locked child that waits for its job. Raises SandboxGone when none can be had."""
-        while self._idle:
-            child = self._idle.popleft()
+        while self.idle:
+            child = self.idle.popleft()
             if not child.exit.done():
                 self.fill()
                 return child
@@ -97,6 +97,9 @@ class Pool:
             report = await child.frame(REPORT_BYTES)
         except FrameTooLong:
             report = None
+        except asyncio.CancelledError:
+            child.close()
+            raise
         if not attack:
             self._forking -= 1
         if report is None:
@@ -117,13 +120,13 @@ class Pool:
         if attack:
             child.close()
         else:
-            self._idle.append(child)
+            self.idle.append(child)
             child.exit.add_done_callback(lambda _: self._withered(child))
 
     def _withered(self, child: ChildProcess) -> None:
         """A child died while it was idle: the machine's memory ran out, or someone killed it."""
-        if child in self._idle:
-            self._idle.remove(child)
+        if child in self.idle:
+            self.idle.remove(child)
             child.close()
             if not self._zygote.gone.is_set():
                 self.fill()

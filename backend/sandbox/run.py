@@ -46,7 +46,7 @@ class Run:
         return self
 
     async def __anext__(self) -> bytes:
-        child = await asyncio.shield(self._begun)
+        child = await self._start()
         if child is None:
             raise StopAsyncIteration
         try:
@@ -57,6 +57,7 @@ class Run:
         if frame == END:
             if not self._said_end.done():
                 self._said_end.set_result(None)
+            child.close()
             frame = None
         if frame is not None:
             self._bytes += len(frame)
@@ -64,7 +65,7 @@ class Run:
                 self._flood(f"its messages exceed {self._limits.run_bytes:,} bytes together: record fewer steps")
                 frame = None
         if frame is None:
-            child.close()
+            child.close_channel()
             raise StopAsyncIteration
         return frame
 
@@ -91,18 +92,20 @@ class Run:
         elif not self._begun.done():
             self._begun.cancel()
 
-    async def _begin(self) -> ChildProcess | None:
-        try:
-            child = self.child = await self._take()
-        except asyncio.CancelledError:
-            return None
+    async def _start(self) -> ChildProcess | None:
+        """The child once it has its job; None if the run was cancelled before."""
+        await asyncio.wait([self._begun])
+        return None if self._begun.cancelled() else self._begun.result()
+
+    async def _begin(self) -> ChildProcess:
+        child = self.child = await self._take()
         child.on_text = self._count_text
         self._timer = asyncio.get_running_loop().call_later(self._limits.wall_seconds + LATE_SECONDS, self._too_late)
         await child.send(self._job)
         return child
 
     async def _watch(self) -> Outcome:
-        child = await self._begun
+        child = await self._start()
         if child is None:
             return self._cause or Outcome("cancelled", detail="cancelled before it began")
         await asyncio.wait([child.exit, self._said_end], return_when=asyncio.FIRST_COMPLETED)
@@ -111,6 +114,8 @@ class Run:
         if self._said_end.done() and self._cause is None:
             return Outcome("ok")  # now, not when the kernel has taken its memory apart
         end = await asyncio.shield(child.exit)
+        if child.killed and self._cause is None:
+            self._cause = Outcome("crashed", detail="the sandbox was closed under this run; run it again")
         return judge(end, child.text.decode(errors="replace"), self._limits, self._cause)
 
     def _too_late(self) -> None:

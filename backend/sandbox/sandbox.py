@@ -36,8 +36,8 @@ class Sandbox:
         self._warm = warm_children
         self._limits = limits
         self._unsafe_local = unsafe_local
-        self._zygote: ZygoteProcess | None = None
-        self._pool: Pool | None = None
+        self.zygote: ZygoteProcess | None = None
+        self.pool: Pool | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._failure: SandboxGone | None = None
@@ -50,10 +50,10 @@ class Sandbox:
             kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         try:
             await self._raise_zygote()
-            assert self._zygote is not None
-            assert self._pool is not None
+            assert self.zygote is not None
+            assert self.pool is not None
             self.report = await selftest.examine(
-                self._pool, self._limits, self._zygote.threads, unsafe_local=self._unsafe_local
+                self.pool, self._limits, self.zygote.threads, unsafe_local=self._unsafe_local
             )
         except BaseException:
             await self.close()
@@ -76,24 +76,24 @@ class Sandbox:
             self._keeper = None
         self._failure = SandboxGone("the sandbox is closed")
         self._ready.set()
-        if self._pool is not None:
-            self._pool.close()
-        if self._zygote is not None:
-            await self._zygote.stop()
+        if self.pool is not None:
+            self.pool.close()
+        if self.zygote is not None:
+            await self.zygote.stop()
 
     async def _take(self) -> ChildProcess:
         await self._ready.wait()
         if self._failure is not None:
             raise self._failure
-        assert self._pool is not None
-        return await self._pool.take()
+        assert self.pool is not None
+        return await self.pool.take()
 
     async def _raise_zygote(self) -> None:
         zygote = ZygoteProcess(self.zygote_module, self._entry, self._limits, unsafe_local=self._unsafe_local)
-        self._zygote = zygote
+        self.zygote = zygote
         await zygote.start()
-        self._pool = Pool(zygote, self._warm)
-        self._pool.fill()
+        self.pool = Pool(zygote, self._warm)
+        self.pool.fill()
         self.versions = zygote.versions
         self._failure = None
         self._ready.set()
@@ -101,12 +101,12 @@ class Sandbox:
     async def _keep(self) -> None:
         """Replace the zygote whenever it dies."""
         while True:
-            assert self._zygote is not None
-            await self._zygote.gone.wait()
+            assert self.zygote is not None
+            await self.zygote.gone.wait()
             self._ready.clear()
-            if self._pool is not None:
-                self._pool.close()
-            await self._zygote.ended()
+            if self.pool is not None:
+                self.pool.close()
+            await self.zygote.ended()
             await self._replace()
 
     async def _replace(self) -> None:

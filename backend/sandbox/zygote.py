@@ -16,6 +16,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from backend.sandbox import kernel
 from backend.sandbox.child import MOST_DESCRIPTORS, forget_parent, live
@@ -24,8 +25,8 @@ from backend.sandbox.control import Control, Inbox, Kind, send
 from backend.sandbox.entry import Entry, load
 from backend.sandbox.lockdown import NOBODY, Held, lock
 
-NAME = "chainrule-box"
-"""How the zygote and its children are called, so that the server can tell orphans of its own."""
+NAME: Final = "chainrule-zyg"
+"""How `ps` shows the zygote."""
 
 MORE_TASKS = 1024
 """Threads that all children together may have beyond those that the user had when the zygote started."""

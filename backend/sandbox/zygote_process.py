@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.errors import SandboxGone
+from backend.sandbox.child import NAME as CHILD
 from backend.sandbox.child_process import ChildProcess
 from backend.sandbox.config import Config
 from backend.sandbox.control import Control, Inbox, Kind, send
@@ -194,6 +195,17 @@ class ZygoteProcess:
         """Reap the children that the zygote left: as its subreaper the server is their parent now."""
         children, self._children = self._children, {}
         loop = asyncio.get_running_loop()
-        for pid in children:
+        for pid in children.keys() | await loop.run_in_executor(None, _orphans):
             with contextlib.suppress(ChildProcessError):
                 await loop.run_in_executor(None, os.waitpid, pid, 0)
+
+
+def _orphans() -> set[int]:
+    """Children of dead zygotes, also such as were forked and not yet told of. The kernel has killed them already."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            head, _, tail = stat.read_text("ascii", "replace").rpartition(")")
+            if head.endswith(f"({CHILD}") and int(tail.split()[1]) == os.getpid():
+                found.add(int(stat.parent.name))
+    return found

@@ -16,6 +16,7 @@ class Entry(PlainEntry):
         import torch.utils.checkpoint
         import torch.utils.cpp_extension
         import torch.utils.data
+        import torch.utils.serialization
         import torch._dynamo  # noqa: F401
 
         torch.set_num_threads(1)

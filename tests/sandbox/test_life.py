@@ -1,0 +1,160 @@
+"""The life of runs and processes: nothing leaks, a dead zygote is replaced, a cancelled run ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from backend.errors import SandboxGone
+from backend.sandbox import Sandbox
+from tests.sandbox.conftest import PLAIN
+from tests.sandbox.driving import LIMITS, drive, follow
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def own(anyio_backend: str) -> AsyncIterator[Sandbox]:
+    """A sandbox that the test may break."""
+    sandbox = Sandbox(entry=PLAIN, warm_children=2, limits=LIMITS)
+    await sandbox.start()
+    yield sandbox
+    await sandbox.close()
+
+
+def _descriptors() -> set[str]:
+    found = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.add(f"{link.name} {link.readlink()}")
+    return found
+
+
+def _boxes() -> set[int]:
+    """Zygotes and children, zombies included, of this process and of its zygotes."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if "(chainrule-" in stat.read_text():
+                found.add(int(stat.parent.name))
+    return found
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_two_hundred_runs_leak_nothing(own: Sandbox) -> None:
+    for _ in range(5):
+        await drive(own, "result = 1")
+    await asyncio.sleep(0.2)
+    descriptors, boxes = len(_descriptors()), len(_boxes())
+    for number in range(200):
+        assert (await drive(own, f"result = {number}")).result == number
+    await _until(lambda: len(_descriptors()) <= descriptors and len(_boxes()) <= boxes)
+
+
+async def test_more_runs_than_warm_children(own: Sandbox) -> None:
+    runs = [own.run(f"import time\ntime.sleep(0.05)\nresult = {number}".encode()) for number in range(12)]
+    assert [ran.result for ran in await asyncio.gather(*map(follow, runs))] == list(range(12))
+
+
+async def test_closing_ends_every_process() -> None:
+    descriptors, boxes = _descriptors(), _boxes()
+    sandbox = Sandbox(entry=PLAIN, warm_children=3, limits=LIMITS)
+    await sandbox.start()
+    assert len(_boxes()) > len(boxes)
+    run = sandbox.run(b"while True: pass")
+    await asyncio.sleep(0.1)
+    await sandbox.close()
+    assert (await run.outcome()).status == "crashed"
+    run.close()
+    assert _boxes() <= boxes
+    assert _descriptors() <= descriptors
+    with pytest.raises(SandboxGone, match="closed"):
+        await sandbox.run(b"").outcome()
+
+
+async def test_a_dead_zygote_is_replaced(own: Sandbox) -> None:
+    run = own.run(b"import time\nsend(b'on')\ntime.sleep(9)")
+    assert await anext(run) == b"on"
+    zygote = own.zygote
+    assert zygote is not None
+    assert zygote.pid is not None
+    os.kill(zygote.pid, signal.SIGKILL)
+    ran = await follow(run)
+    assert ran.outcome.status == "crashed"
+    assert "run it again" in ran.outcome.detail
+    assert (await drive(own, "result = 'again'")).result == "again"
+    await _until(lambda: zygote.pid not in _boxes() and not _orphans())
+
+
+def _orphans() -> set[int]:
+    """Children that are this process's own now, because their zygote is gone."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            head, _, tail = stat.read_text().rpartition(")")
+            if "(chainrule-job" in head and int(tail.split()[1]) == os.getpid():
+                found.add(int(stat.parent.name))
+    return found
+
+
+async def test_a_dead_idle_child_is_replaced(own: Sandbox) -> None:
+    assert own.pool is not None
+    await _until(lambda: own.pool is not None and len(own.pool.idle) == 2)
+    dead = list(own.pool.idle)
+    for child in dead:
+        child.signal(signal.SIGKILL)
+    await asyncio.gather(*(child.exit for child in dead))
+    await _until(lambda: own.pool is not None and len(own.pool.idle) == 2)
+    assert (await drive(own, "result = 1")).result == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "send(b'on')\nwhile True: pass",
+        "import time\nsend(b'on')\ntime.sleep(9)",
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nsend(b'on')\nwhile True: pass",
+        "send(b'on')\nwhile True:\n    try:\n        while True: x = 1\n    except BaseException: pass",
+        "send(b'on')\nwhile True: send(b'x' * 100_000)",
+    ],
+    ids=["spin", "sleep", "deaf", "swallow", "send"],
+)
+async def test_cancel(source: str, locked: Sandbox) -> None:
+    run = locked.run(source.encode())
+    assert await anext(run) == b"on"
+    await run.cancel()
+    assert (await run.outcome()).status == "cancelled"
+    run.close()
+
+
+async def test_cancel_before_it_has_begun(own: Sandbox) -> None:
+    run = own.run(b"result = 1")
+    await run.cancel()
+    assert (await run.outcome()).status == "cancelled"
+    assert [frame async for frame in run] == []
+
+
+async def test_a_run_that_nobody_follows_ends(own: Sandbox) -> None:
+    before = len(_descriptors())
+    run = own.run(b"while True: send(b'x' * 1000)")
+    await asyncio.sleep(0.05)
+    run.close()
+    assert (await run.outcome()).status == "cancelled"
+    await _until(lambda: len(_descriptors()) <= before + 3)
+
+
+async def test_an_entry_that_does_not_exist_is_told() -> None:
+    sandbox = Sandbox(entry="tests.sandbox.nowhere:Entry", warm_children=1, limits=LIMITS)
+    with pytest.raises(SandboxGone, match=r"tests\.sandbox\.nowhere"):
+        await sandbox.start()
