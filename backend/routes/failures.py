@@ -18,7 +18,11 @@ from backend.schema import ErrorAnswer, ErrorBody
 _log: Final = logging.getLogger("backend")
 
 CODES: Final = {404: "not_found", 405: "method_not_allowed"}
-HINTS: Final = {404: "The paths are listed at /docs.", 405: "The Allow header says which methods there are."}
+HINTS: Final = {
+    400: 'Send a JSON object in UTF-8, such as {"code": "x = 1"}.',
+    404: "The paths are listed at /docs.",
+    405: "The Allow header says which methods there are.",
+}
 
 
 def error_response(

@@ -1,0 +1,46 @@
+"""The page's files: types, caching, and what is not served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend.routes.page import FOLDERS, FRONTEND, TYPES
+from tests.serving import Served
+
+MODULES = sorted(path.relative_to(FRONTEND).as_posix() for path in (FRONTEND / "src").rglob("*.js"))
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_the_pages_are_html_under_a_strict_policy(server: Served, path: str) -> None:
+    response = server.client.get(path)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    policy = response.headers["content-security-policy"]
+    assert "unsafe-inline" not in policy
+    assert "'unsafe-eval'" not in policy
+    assert "http" not in policy
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert server.client.head(path).status_code == 200
+
+
+def test_modules_have_the_type_without_which_they_do_not_load(server: Served) -> None:
+    assert MODULES
+    for module in MODULES:
+        response = server.client.get(f"/{module}")
+        assert response.headers["content-type"] == "text/javascript; charset=utf-8", module
+
+
+def test_a_file_that_is_known_is_not_sent_again(server: Served) -> None:
+    first = server.client.get(f"/{MODULES[0]}")
+    assert first.headers["cache-control"] == "no-cache"
+    again = server.client.get(f"/{MODULES[0]}", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_every_kind_of_file_that_is_served_has_a_type_of_ours() -> None:
+    served = [path for folder in FOLDERS for path in (FRONTEND / folder).rglob("*") if path.is_file()]
+    known = {*TYPES, ".ts"}  # .d.ts: for tsc, never asked for by the page
+    assert {path.suffix for path in served} <= known
+    assert Path(FRONTEND, "index.html").exists()
