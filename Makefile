@@ -1,8 +1,6 @@
 # make run: the server. make test: everything that CI does. Both set up what they need on their first call.
 
 PYTHON ?= python3
-HOST ?= 127.0.0.1
-PORT ?= 8000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,12 +12,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check bench vendor types format clean
+.PHONY: help run test check ruff mypy imports eslint tsc bench vendor types format clean
 
 help:
-	@echo "make run      start the server (HOST=$(HOST) PORT=$(PORT))"
+	@echo "make run      start the server (PORT=8000 HOST=127.0.0.1 where not given)"
 	@echo "make test     every check and every test"
-	@echo "make check    linters, types and import rules alone"
+	@echo "make check    linters, types and import rules alone; with -k all of them, whatever fails"
 	@echo "make bench    how long things take"
 	@echo "make vendor   rebuild frontend/vendor from package-lock.json"
 	@echo "make types    rebuild frontend/src/contract.d.ts from backend/schema"
@@ -27,18 +25,28 @@ help:
 	@echo "make clean    remove everything that make has made"
 
 run: $(VENV)/run.stamp
-	$(BIN)/python -m backend --host $(HOST) --port $(PORT)
+	$(BIN)/python -m backend $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
 test: check
 	@sh tools/programs.sh $(BIN)/python
 	$(BIN)/python -m pytest -n auto
 
-check: $(VENV)/dev.stamp node_modules/.stamp
+check: ruff mypy imports eslint tsc
+
+ruff: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+mypy: $(VENV)/dev.stamp
 	$(BIN)/mypy
+
+imports: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
+
+eslint: node_modules/.stamp
 	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0
+
+tsc: node_modules/.stamp
 	$(NODE) node_modules/typescript/bin/tsc --noEmit
 
 bench: $(VENV)/dev.stamp
