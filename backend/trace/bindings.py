@@ -24,9 +24,9 @@ _SILENT = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type
 
 
 class Shown(NamedTuple):
-    """Where a named value was seen last: its text, its grad_fn, node and step."""
+    """Where a named value was seen last: its numbers, its grad_fn, node and step."""
 
-    text: str
+    summary: Summary
     grad_fn: str | None
     node: str
     step: int
@@ -58,14 +58,14 @@ def bindings(
 
 def _tensor(line: int, name: str, seen: Shown) -> Any:
     return BindingMessage(
-        line=line, name=name, type_name="Tensor", text=seen.text, grad_fn=seen.grad_fn, node=seen.node, step=seen.step
+        line=line, name=name, type_name="Tensor", text=tensor_text(seen.summary), grad_fn=seen.grad_fn, node=seen.node, step=seen.step
     )
 
 
 def shown_value(value: Value, summary: Summary, node: str, step: int) -> Shown:
-    """How a named tensor looks in one line."""
+    """What to remember of a named tensor."""
     grad_fn = value.op.grad_fn if value.op is not None and value.requires_grad else None
-    return Shown(tensor_text(summary), grad_fn, node, step)
+    return Shown(summary, grad_fn, node, step)
 
 
 def tensor_text(summary: Summary) -> str:

@@ -31,7 +31,7 @@ class Builder:
         self.module_calls = module_calls
         self.sent: set[str] = set()
         self.shown: dict[int, Shown] = {}
-        """id(value) -> how a named value looked when it was last seen."""
+        """id(value) -> where a named value was seen last."""
 
     def messages(self, step: Step, summaries: list[Summary]) -> Messages:
         """The step's graph, if its structure is new, and the step."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dis
 import sys
 from dataclasses import dataclass
-from functools import cache
 from types import CodeType, FrameType
 from typing import Final
 
@@ -48,12 +47,21 @@ class Source:
 
     def __init__(self, code: str) -> None:
         self.lines = code.splitlines()
+        self._spans: dict[tuple[int, int], tuple[CodeType, Span | None]] = {}
 
     def span(self, site: Site | None) -> Span | None:
         """Where `site` is in the text, or None where Python does not know."""
         if site is None:
             return None
-        positions = _positions(site[0])
+        # by identity: hashing a code object reads all of it
+        key = (id(site[0]), site[1])
+        known = self._spans.get(key)
+        if known is None:
+            known = self._spans[key] = (site[0], self._find(site))
+        return known[1]
+
+    def _find(self, site: Site) -> Span | None:
+        positions = list(site[0].co_positions())
         index = site[1] // 2
         if index < 0 or index >= len(positions):
             return Span(site[0].co_firstlineno)
@@ -75,25 +83,36 @@ class Source:
         return len(text.encode()[:column].decode(errors="replace")) + 1
 
 
-@cache
-def _positions(code: CodeType) -> list[tuple[int | None, int | None, int | None, int | None]]:
-    return list(code.co_positions())
+_Listing = tuple[list[dis.Instruction], dict[int, int]]
+_listed: dict[int, tuple[CodeType, _Listing]] = {}
 
 
-@cache
-def _instructions(code: CodeType) -> tuple[list[dis.Instruction], dict[int, int]]:
+def _instructions(code: CodeType) -> _Listing:
     """The instructions without CACHE entries, and offset -> place in that list."""
-    instructions = list(dis.get_instructions(code))
-    return instructions, {ins.offset: place for place, ins in enumerate(instructions)}
+    known = _listed.get(id(code))
+    if known is None:
+        instructions = list(dis.get_instructions(code))
+        known = _listed[id(code)] = (code, (instructions, {ins.offset: place for place, ins in enumerate(instructions)}))
+    return known[1]
 
 
-@cache
+_stored: dict[tuple[int, int], tuple[CodeType, tuple[tuple[str | None, ...], ...]]] = {}
+
+
 def stored_names(site: Site) -> tuple[tuple[str | None, ...], ...]:
     """The names that the value made at `site` is stored under.
 
     One tuple per output: `y = f(x)` gives `(("y",),)`, `a, b = f(x)` gives `(("a",), ("b",))`, `x.w = y = f()` both names.
     Empty when the value is used, not stored.
     """
+    key = (id(site[0]), site[1])
+    known = _stored.get(key)
+    if known is None:
+        known = _stored[key] = (site[0], _find_names(site))
+    return known[1]
+
+
+def _find_names(site: Site) -> tuple[tuple[str | None, ...], ...]:
     instructions, places = _instructions(site[0])
     place = places.get(site[1])
     if place is None:

@@ -25,6 +25,9 @@ CANCELLED: Final = 1e-3
 NARROW: Final = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.bool, torch.uint8, torch.int8, torch.int16})
 """Types whose every value float32 holds exactly; the others travel as float64."""
 
+Waiting = tuple[int, torch.Tensor]
+"""A tensor, and where its summary belongs."""
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -59,8 +62,10 @@ class Summariser:
         self.budget = budget
         self._sides = min(THUMB, max(1, int(preview**0.5)))
         self.results: list[Summary | None] = []
-        self._waiting: list[tuple[int, torch.Tensor]] = []
+        self._waiting: list[Waiting] = []
         self._bytes = 0
+        self._looked_at: dict[tuple[int, int], int] = {}
+        self._again: list[tuple[torch.Size, list[tuple[int, int, torch.Tensor]]]] = []
 
     def add(self, tensor: torch.Tensor) -> int:
         """Take a tensor; the index into `results` where its summary will be after the next `flush`."""
@@ -94,8 +99,8 @@ class Summariser:
             if not inference:
                 torch._C._set_grad_enabled(grad)
 
-    def _reduce(self, waiting: list[tuple[int, torch.Tensor]]) -> None:
-        groups: dict[tuple[torch.Size, torch.dtype], list[tuple[int, torch.Tensor]]] = {}
+    def _reduce(self, waiting: list[Waiting]) -> None:
+        groups: dict[tuple[torch.Size, torch.dtype], list[Waiting]] = {}
         for pair in waiting:
             tensor = pair[1]
             if tensor.is_cpu and tensor.layout is torch.strided and not tensor.is_quantized:
@@ -106,8 +111,8 @@ class Summariser:
                     groups[key] = [pair]
             else:
                 self.results[pair[0]] = _absent(tensor)
-        small: list[tuple[int, list[tuple[int, torch.Tensor]]]] = []
-        wide: list[tuple[int, list[tuple[int, torch.Tensor]]]] = []
+        small: list[tuple[int, list[Waiting]]] = []
+        wide: list[tuple[int, list[Waiting]]] = []
         for (shape, dtype), batch in groups.items():
             numel = shape.numel()
             if numel == 0 or dtype.is_complex:
@@ -117,21 +122,56 @@ class Summariser:
                 (small if dtype in NARROW else wide).append((numel, batch))
             else:
                 self._reduce_large(shape, dtype, batch)
+        self._finish_views()
         if small:
             self._reduce_small(small, torch.float32, wide=False)
         if wide:
             self._reduce_small(wide, torch.float64, wide=True)
 
-    def _reduce_large(self, shape: torch.Size, dtype: torch.dtype, batch: list[tuple[int, torch.Tensor]]) -> None:
+    def _reduce_large(self, shape: torch.Size, dtype: torch.dtype, batch: list[Waiting]) -> None:
         if shape.numel() > ALONE or dtype is not torch.float32:
             for index, tensor in batch:
                 self.results[index] = _large(tensor, self._sides)
             return
         at_once = max(1, ALONE // shape.numel())
+        batch = self._without_views(shape, batch)
         for first in range(0, len(batch), at_once):
             self._reduce_alike(shape, batch[first : first + at_once])
 
-    def _reduce_small(self, groups: list[tuple[int, list[tuple[int, torch.Tensor]]]], dtype: torch.dtype, *, wide: bool) -> None:
+    def _without_views(self, shape: torch.Size, batch: list[Waiting]) -> list[Waiting]:
+        """`batch` less the tensors that show the very elements of one before: those need only a thumbnail of their own."""
+        fresh: list[Waiting] = []
+        again: list[tuple[int, int, torch.Tensor]] = []
+        for index, tensor in batch:
+            key = (tensor.data_ptr(), shape.numel())
+            first = self._looked_at.get(key)
+            if not _is_dense(tensor):
+                fresh.append((index, tensor))
+            elif first is None:
+                self._looked_at[key] = index
+                fresh.append((index, tensor))
+            else:
+                again.append((index, first, tensor))
+        if again:
+            self._again.append((shape, again))
+        return fresh
+
+    def _finish_views(self) -> None:
+        """The views put aside: statistics of what they are views of, and a thumbnail in their own shape."""
+        for shape, batch in self._again:
+            parts = [_first_slice(t) for _, _, t in batch]
+            thumbs = _thumbs(torch.stack(parts), self._sides)
+            sides = (thumbs.shape[1], thumbs.shape[2])
+            size = tuple(shape)
+            for (index, first, _), thumb in zip(batch, thumbs, strict=True):
+                known = self.results[first]
+                assert known is not None
+                payload = known.payload[: STATISTICS * 4] + thumb.tobytes()
+                self.results[index] = Summary(size, "torch.float32", "cpu", False, 0, sides, payload)
+        self._again.clear()
+        self._looked_at.clear()
+
+    def _reduce_small(self, groups: list[tuple[int, list[Waiting]]], dtype: torch.dtype, *, wide: bool) -> None:
         """Tensors with at most `preview` elements, by (numel, tensors of one shape): all values, and statistics of each."""
         stacks = [torch.stack([t for _, t in batch]).reshape(-1).to(dtype).numpy() for _, batch in groups]
         flat = np.concatenate(stacks)
@@ -148,9 +188,12 @@ class Summariser:
                 row += width
                 start += size
 
-    def _reduce_alike(self, shape: torch.Size, batch: list[tuple[int, torch.Tensor]]) -> None:
+    def _reduce_alike(self, shape: torch.Size, batch: list[Waiting]) -> None:
         """Larger float32 tensors of one shape: stacked, and reduced along the stack."""
-        stack = torch.stack([t for _, t in batch]) if len(batch) > 1 else batch[0][1].detach().unsqueeze(0)
+        turned = len(shape) == 2 and all(t.stride(0) == 1 for _, t in batch)
+        # weights are often read through .t(): in the order in which they lie, they are reduced several times faster
+        parts = [t.t() for _, t in batch] if turned else [t for _, t in batch]
+        stack = torch.stack(parts) if len(parts) > 1 else parts[0].detach().unsqueeze(0)
         flat = stack.reshape(len(batch), -1)
         n = flat.shape[1]
         squares = torch.linalg.vector_norm(flat, dim=1).numpy().astype(np.float64) ** 2
@@ -167,6 +210,8 @@ class Summariser:
         rows[:, 0], rows[:, 1], rows[:, 2] = flat.amin(1).numpy(), flat.amax(1).numpy(), mean
         rows[:, 3] = np.sqrt(np.maximum(variance, 0.0))
         thumbs = _thumbs(stack, self._sides)
+        if turned:
+            thumbs = thumbs.transpose(0, 2, 1)
         sides = (thumbs.shape[1], thumbs.shape[2])
         block = np.concatenate((rows, thumbs.reshape(len(batch), -1)), axis=1, dtype=np.float32).tobytes()
         width = len(block) // len(batch)
@@ -258,6 +303,25 @@ def _large_statistics(flat: torch.Tensor) -> tuple[float, ...]:
     return (float(low), float(high), mean, max(variance, 0.0) ** 0.5, 0.0, 0.0)
 
 
+def _is_dense(tensor: torch.Tensor) -> bool:
+    """Whether its elements are exactly `numel` neighbours in memory, in whatever order of dimensions."""
+    if tensor.is_contiguous():
+        return True
+    expected = 1
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size != 1:
+            if stride != expected:
+                return False
+            expected *= size
+    return True
+
+
+def _first_slice(tensor: torch.Tensor) -> torch.Tensor:
+    while tensor.dim() > 2:
+        tensor = tensor.select(0, 0)
+    return tensor
+
+
 def _thumbs(stack: torch.Tensor, side: int) -> Array:
     """Block means of the last two dims (of the first slice, if there are more), at most `side` * `side` cells.
 
@@ -281,7 +345,9 @@ def _block_means(array: Array, axis: int, cells: int) -> Array:
         return array
     if size % cells == 0:
         split = (*array.shape[:axis], cells, size // cells, *array.shape[axis + 1 :])
-        return np.add.reduce(array.reshape(split), axis=axis + 1) / array.dtype.type(size // cells)
+        # torch's sum over a middle axis is vectorised, numpy's is not
+        total = torch.from_numpy(array).reshape(split).sum(axis + 1).numpy()
+        return np.divide(total, size // cells, dtype=array.dtype)
     starts = np.arange(cells) * size // cells
     lengths = np.diff(starts, append=size).astype(array.dtype)
     return np.add.reduceat(array, starts, axis=axis) / lengths.reshape(-1, *[1] * (array.ndim - axis - 1))
