@@ -20,7 +20,7 @@ from typing import Any, Final
 from backend.sandbox import kernel
 
 Order = Mapping[str, Any]
-"""`names` of the attacks, `memory_bytes` of the limits, `secrets`: SHA-256 of each entry of the server's environment."""
+"""`names` of attacks, `memory_bytes` of the limits, `secrets`: SHA-256 of each `K=V` of the server's environment."""
 
 PTRACE_SEIZE: Final = 0x4206
 HIGHEST_DESCRIPTOR: Final = 5
@@ -49,7 +49,7 @@ def _list_directory(_: Order) -> str:
 
 
 def _create_file(_: Order) -> str:
-    path = f"/tmp/chainrule-selftest-{os.getpid()}"  # noqa: S108
+    path = f"/tmp/chainrule-selftest-{os.getpid()}"
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     os.unlink(path)  # noqa: PTH108  # likewise
     return "created a file"
@@ -82,7 +82,7 @@ def _signal_parent(_: Order) -> str:
 
 
 def _raise_limit(_: Order) -> str:
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
     return "set a limit"
 

@@ -59,7 +59,8 @@ def lock(limits: Limits, tasks: int) -> list[Held]:
     _die_with_parent()
     privileges = _no_new_privileges()
     walled = _landlock()
-    return [Held("namespaces", "net" in apart, _apart_detail(apart, refused)), bounded, identity, walled, _seccomp(privileges)]
+    own = Held("namespaces", "net" in apart, _apart_detail(apart, refused))
+    return [own, bounded, identity, walled, _seccomp(privileges)]
 
 
 def _unshare_each(apart: list[str], refused: list[str]) -> None:

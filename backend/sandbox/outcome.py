@@ -72,7 +72,7 @@ def stopped(reason: str, limits: Limits, line: int | None = None) -> Outcome:
 
 
 def signal_name(number: int) -> str:
-    """"SIGSEGV" for 11."""
+    """The name of a signal: 11 is "SIGSEGV"."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -107,7 +107,8 @@ def _killed(name: str, end: Exit, line: int | None, text: str, limits: Limits) -
 
 def _out_of_memory(limits: Limits, line: int | None) -> Outcome:
     size = limits.memory_bytes / (1 << 20)
-    return Outcome("memory", "memory", None, line, f"not enough memory: a run may use {size:,.0f} MiB. Try smaller tensors")
+    detail = f"not enough memory: a run may use {size:,.0f} MiB. Try smaller tensors"
+    return Outcome("memory", "memory", None, line, detail)
 
 
 def _last_line(text: str) -> int | None:

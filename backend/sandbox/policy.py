@@ -15,27 +15,35 @@ from backend.sandbox import bpf
 from backend.sandbox.bpf import Instruction
 from backend.sandbox.syscalls import Machine
 
+# fmt: off
 FREE: Final = (
     # Most frequent first: the kernel walks the filter from the top where it cannot cache a verdict.
-    "futex read write madvise mmap munmap mprotect mremap brk clock_gettime gettimeofday time getrandom "
-    "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack restart_syscall "
-    "readv writev close fstat lseek dup poll ppoll select pselect6 "
-    "nanosleep clock_nanosleep clock_getres setitimer getitimer alarm pause times getrusage getcpu membarrier "
-    "getpid gettid getppid getuid geteuid getgid getegid getpgrp getrlimit getpriority uname sysinfo "
-    "sched_yield sched_getaffinity sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min "
-    "set_robust_list get_robust_list rseq exit exit_group"
-).split()
+    "futex", "read", "write", "madvise", "mmap", "munmap", "mprotect", "mremap", "brk", "clock_gettime",
+    "gettimeofday", "time", "getrandom", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending",
+    "rt_sigtimedwait", "rt_sigsuspend", "sigaltstack", "restart_syscall", "readv", "writev", "close", "fstat",
+    "lseek", "dup", "poll", "ppoll", "select", "pselect6", "nanosleep", "clock_nanosleep", "clock_getres",
+    "setitimer", "getitimer", "alarm", "pause", "times", "getrusage", "getcpu", "membarrier", "getpid", "gettid",
+    "getppid", "getuid", "geteuid", "getgid", "getegid", "getpgrp", "getrlimit", "getpriority", "uname",
+    "sysinfo", "sched_yield", "sched_getaffinity", "sched_getparam", "sched_getscheduler",
+    "sched_get_priority_max", "sched_get_priority_min", "set_robust_list", "get_robust_list", "rseq", "exit",
+    "exit_group",
+)
+# fmt: on
 """Allowed whatever the arguments."""
 
+# fmt: off
 HOSTILE: Final = (
-    "ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp pidfd_open pidfd_getfd "
-    "pidfd_send_signal bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register "
-    "mount umount2 pivot_root chroot open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr unshare setns "
-    "add_key request_key keyctl kexec_load kexec_file_load init_module finit_module delete_module create_module "
-    "open_by_handle_at name_to_handle_at fanotify_init quotactl acct swapon swapoff reboot settimeofday clock_settime "
-    "adjtimex clock_adjtime sethostname setdomainname iopl ioperm modify_ldt syslog vhangup lookup_dcookie nfsservctl "
-    "move_pages migrate_pages vmsplice seccomp"
-).split()
+    "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease", "kcmp",
+    "pidfd_open", "pidfd_getfd", "pidfd_send_signal", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup",
+    "io_uring_enter", "io_uring_register", "mount", "umount2", "pivot_root", "chroot", "open_tree", "move_mount",
+    "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "unshare", "setns", "add_key", "request_key",
+    "keyctl", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "create_module",
+    "open_by_handle_at", "name_to_handle_at", "fanotify_init", "quotactl", "acct", "swapon", "swapoff", "reboot",
+    "settimeofday", "clock_settime", "adjtimex", "clock_adjtime", "sethostname", "setdomainname", "iopl",
+    "ioperm", "modify_ldt", "syslog", "vhangup", "lookup_dcookie", "nfsservctl", "move_pages", "migrate_pages",
+    "vmsplice", "seccomp",
+)
+# fmt: on
 """No library makes these on a learner's behalf: the process is killed with SIGSYS."""
 
 THREAD: Final = (0x003D0F00, 0x007D0F00)

@@ -6,13 +6,14 @@ import asyncio
 import json
 from collections import deque
 from dataclasses import dataclass
+from typing import Any, Final
 
 from backend.errors import SandboxGone
 from backend.sandbox.child_process import ChildProcess, FrameTooLong
 from backend.sandbox.lockdown import Held
 from backend.sandbox.zygote_process import ZygoteProcess
 
-REPORT_BYTES = 65536
+REPORT_BYTES: Final = 65536
 
 
 @dataclass(slots=True)
@@ -72,7 +73,8 @@ class Pool:
             self.fill()
         gone = asyncio.ensure_future(self._zygote.gone.wait())
         try:
-            await asyncio.wait([gone, demand.answer], return_when=asyncio.FIRST_COMPLETED)
+            ends: list[asyncio.Future[Any]] = [gone, demand.answer]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not demand.answer.done():
                 raise SandboxGone("the zygote died before it could make a child")
             return demand.answer.result()
@@ -141,5 +143,3 @@ class Pool:
             self._waiting.remove(demand)
             if not demand.answer.done():
                 demand.answer.set_exception(SandboxGone(reason))
-
-

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from backend.sandbox.child_process import ChildProcess, FrameTooLong
 from backend.sandbox.limits import Limits
@@ -18,14 +18,14 @@ LATE_SECONDS: Final = 3.0
 SHOW_LINE_SECONDS: Final = 0.05
 CANCEL_SECONDS: Final = 0.15
 END: Final = b""
-"""The empty frame: a child's job ended normally. It is killed at once, so forging it wins nothing over a forged `done`."""
+"""The empty frame: the job ended normally. The child is killed then, so forging it wins nothing over a fake `done`."""
 
 
 class Run:
     """An async iterator of the run's frames: raw MessagePack, not looked at, not to be trusted.
 
-    The child is read only as fast as this is iterated, and waits otherwise; its clock does not. `outcome` may be awaited
-    at any time, by several. Iterating and awaiting raise SandboxGone when no child could be had.
+    The child is read only as fast as this is iterated, and waits otherwise; its clock does not. `outcome` may be
+    awaited at any time, by several. Iterating and awaiting raise SandboxGone when no child could be had.
     """
 
     def __init__(self, job: bytes, limits: Limits, take: Callable[[], Awaitable[ChildProcess]]) -> None:
@@ -74,7 +74,7 @@ class Run:
         return await asyncio.shield(self._ended)
 
     async def cancel(self) -> None:
-        """Stop it, gently for a moment and then by force; returns when it has ended. The frames so far stay readable."""
+        """Stop it, first gently, then by force; returns when it has ended. The frames so far stay readable."""
         if self._cause is None:
             self._cause = Outcome("cancelled", detail="cancelled")
         if self.child is None:
@@ -108,7 +108,8 @@ class Run:
         child = await self._start()
         if child is None:
             return self._cause or Outcome("cancelled", detail="cancelled before it began")
-        await asyncio.wait([child.exit, self._said_end], return_when=asyncio.FIRST_COMPLETED)
+        ends: list[asyncio.Future[Any]] = [child.exit, self._said_end]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if self._timer is not None:
             self._timer.cancel()
         if self._said_end.done() and self._cause is None:

@@ -60,7 +60,9 @@ class Sandbox:
             raise
         if not self.report.safe and not self._unsafe_local:
             await self.close()
-            raise BelowMinimum(_complaint(self.report), hint="use Docker or Linux, or --unsafe-local for your own code only")
+            raise BelowMinimum(
+                _complaint(self.report), hint="use Docker or Linux, or --unsafe-local for your own code only"
+            )
         self._keeper = asyncio.create_task(self._keep())
         return self.report
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
-from typing import Any
+from typing import Any, Final
 
 from backend.sandbox.attacks import ALONE, LAYERS, TOGETHER
 from backend.sandbox.child_process import ChildProcess, FrameTooLong
@@ -16,9 +16,9 @@ from backend.sandbox.pool import Pool
 from backend.sandbox.zygote_process import ENVIRONMENT
 from backend.schema import Attack, Layer, SandboxReport
 
-REQUIRED = ("seccomp", "rlimits", "clean_zygote")
-SECONDS = 10.0
-FINDING_BYTES = 65536
+REQUIRED: Final = ("seccomp", "rlimits", "clean_zygote")
+SECONDS: Final = 10.0
+FINDING_BYTES: Final = 65536
 
 
 async def examine(pool: Pool, limits: Limits, threads: int, *, unsafe_local: bool) -> SandboxReport:
@@ -74,9 +74,12 @@ def _unanswered(name: str, status: int | None) -> Attack:
 
 def _layer(name: str, applied: bool, detail: str, attacks: list[Attack]) -> Layer:
     """A layer held if it was applied and no attack that it answers for got through."""
-    others = [attack for names in LAYERS.values() for attack in names]
-    mine = [a for a in attacks if (a.name in LAYERS[name] if name in LAYERS else name == "seccomp" and a.name not in others)]
-    through = [attack.name for attack in mine if not attack.held]
+    through = [attack.name for attack in attacks if not attack.held and _answers(attack.name) == name]
     if through:
         detail = f"{detail}; not stopped: {', '.join(through)}"
     return Layer(name=name, held=applied and not through, required=name in REQUIRED, detail=detail)
+
+
+def _answers(attack: str) -> str:
+    """The layer that has to stop an attack."""
+    return next((layer for layer, attacks in LAYERS.items() if attack in attacks), "seccomp")

@@ -47,7 +47,9 @@ SHOW_LINE: Final = signal.SIGUSR1
 class Stopper:
     """The timers, the handlers and the watchdog of one job."""
 
-    def __init__(self, wake_read: int, wake_write: int, sender: Sender, rescue: Callable[[str, int | None], None]) -> None:
+    def __init__(
+        self, wake_read: int, wake_write: int, sender: Sender, rescue: Callable[[str, int | None], None]
+    ) -> None:
         self._wake_read = wake_read
         self._wake_write = wake_write
         self._sender = sender

@@ -51,11 +51,11 @@ class Zygote:
         self._say(Kind.HELLO, {"versions": self._entry.versions(), "threads": _threads()})
         inbox = Inbox()
         while True:
-            ready, _, _ = select.select([self._control, self._wake], [], [])
+            ready, _, _ = select.select([self._control.fileno(), self._wake], [], [])
             if self._wake in ready:
                 os.read(self._wake, 4096)
                 self._reap()
-            if self._control in ready:
+            if self._control.fileno() in ready:
                 if not inbox.receive(self._control):
                     return
                 for message in inbox.messages():

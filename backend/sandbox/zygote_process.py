@@ -61,8 +61,8 @@ class ZygoteProcess:
         self.gone = asyncio.Event()
         self.versions: dict[str, str] = {}
         self.threads = 0
-        self.on_child: Callable[[ChildProcess, bool], None] = lambda child, attack: None
-        self.on_failure: Callable[[str, bool], None] = lambda reason, attack: None
+        self.on_child: Callable[[ChildProcess, bool], None] = lambda *_: None
+        self.on_failure: Callable[[str, bool], None] = lambda *_: None
 
     @property
     def pid(self) -> int | None:

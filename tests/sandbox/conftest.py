@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from backend.sandbox import Sandbox
-from tests.sandbox.driving import LIMITS, PATIENT, Unlocked
+from tests.sandbox.driving import HASTY, LIMITS, PATIENT, Unlocked
 
 PLAIN = "tests.sandbox.entry:Entry"
 TORCH = "tests.sandbox.torch_entry:Entry"
@@ -21,6 +21,15 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="package")
 async def locked(anyio_backend: str) -> AsyncIterator[Sandbox]:
     sandbox = Sandbox(entry=PLAIN, warm_children=2, limits=LIMITS)
+    await sandbox.start()
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture(scope="package")
+async def hasty(anyio_backend: str) -> AsyncIterator[Sandbox]:
+    """Little wall time, much CPU time."""
+    sandbox = Sandbox(entry=PLAIN, warm_children=1, limits=HASTY)
     await sandbox.start()
     yield sandbox
     await sandbox.close()

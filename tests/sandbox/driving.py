@@ -11,8 +11,10 @@ from backend.sandbox import Limits, Outcome, Run, Sandbox
 
 MIB = 1 << 20
 
-LIMITS = Limits(cpu_seconds=0.5, wall_seconds=1.5, memory_bytes=256 * MIB, message_bytes=MIB, run_bytes=8 * MIB)
-"""Short, so that the attacks on them are."""
+LIMITS = Limits(cpu_seconds=0.5, wall_seconds=6, memory_bytes=256 * MIB, message_bytes=MIB, run_bytes=8 * MIB)
+"""Short, so that the attacks on them are, but with enough wall time for a machine that is busy."""
+
+HASTY = Limits(cpu_seconds=20, wall_seconds=0.5, memory_bytes=256 * MIB, message_bytes=MIB, run_bytes=8 * MIB)
 
 PATIENT = Limits(cpu_seconds=20, wall_seconds=30, memory_bytes=768 * MIB, message_bytes=64 * MIB, run_bytes=512 * MIB)
 

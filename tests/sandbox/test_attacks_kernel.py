@@ -77,10 +77,17 @@ ATTACKS = [
     Attack("fork", "import os\npid = os.fork()\nif pid == 0: os._exit(0)\nos.waitpid(pid, 0)\nresult = True", DENIED),
     Attack("run a program", "import subprocess\nresult = subprocess.check_output(['/bin/echo', 'x'])", "Error"),
     Attack("a shell", "import os\nresult = os.system('exit 7') == 7 << 8", "ok limit=None None"),
-    Attack("a second process", "import multiprocessing\np = multiprocessing.get_context('fork').Process(target=int)\n"
-           "p.start()\np.join()\nresult = p.exitcode == 0", "Error"),
-    Attack("raise a limit", "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (200, 250))\n"
-           "result = True", "ValueError|PermissionError"),
+    Attack(
+        "a second process",
+        "import multiprocessing\np = multiprocessing.get_context('fork').Process(target=int)\n"
+        "p.start()\np.join()\nresult = p.exitcode == 0",
+        "Error",
+    ),
+    Attack(
+        "raise a limit",
+        "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (200, 250))\nresult = True",
+        "ValueError|PermissionError",
+    ),
 ]
 
 X86 = [

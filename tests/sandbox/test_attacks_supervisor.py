@@ -80,10 +80,10 @@ async def test_empty_text_and_closed_descriptors_do_no_harm(locked: Sandbox) -> 
     assert ran.outcome.status == "error"
 
 
-async def test_a_reader_that_stops_makes_the_child_wait(locked: Sandbox) -> None:
+async def test_a_reader_that_stops_makes_the_child_wait(hasty: Sandbox) -> None:
     """No memory grows here, and the run's clock goes on."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    run = locked.run(b"for _ in range(15): send(b'x' * (1 << 19))")
+    run = hasty.run(b"for _ in range(15): send(b'x' * (1 << 19))")
     assert len(await anext(run)) == 1 << 19
     outcome = await run.outcome()
     assert (outcome.status, outcome.limit) == ("timeout", "wall")

@@ -26,19 +26,41 @@ result = True"""
 
 ATTACKS = [
     Attack("a pickle that runs code", PICKLE, "PermissionError"),
-    Attack("save a file", "import os, torch\npath = f'/tmp/chainrule-{os.getpid()}.pt'\n"
-           "torch.save(torch.ones(2), path)\nos.unlink(path)\nresult = True", "RuntimeError|PermissionError"),
-    Attack("map a file", "import torch\nresult = torch.from_file('/etc/passwd', size=9, dtype=torch.uint8).tolist()",
-           "RuntimeError.*Operation not permitted"),
+    Attack(
+        "save a file",
+        "import os, torch\npath = f'/tmp/chainrule-{os.getpid()}.pt'\n"
+        "torch.save(torch.ones(2), path)\nos.unlink(path)\nresult = True",
+        "RuntimeError|PermissionError",
+    ),
+    Attack(
+        "map a file",
+        "import torch\nresult = torch.from_file('/etc/passwd', size=9, dtype=torch.uint8).tolist()",
+        "RuntimeError.*Operation not permitted",
+    ),
     Attack("load a library", "import ctypes.util, torch\ntorch.ops.load_library('/etc/passwd')", "Error"),
-    Attack("share memory by name", "import torch\nresult = torch.ones(2).share_memory_().is_shared()",
-           "RuntimeError.*Operation not permitted"),
-    Attack("start data loader workers", "import torch\nfrom torch.utils.data import DataLoader\n"
-           "result = len(list(DataLoader(torch.ones(4, 2), num_workers=1, multiprocessing_context='fork')))", "Error"),
-    Attack("fetch from a url through the hub", "import os, torch\nd = f'/tmp/chainrule-hub-{os.getpid()}'\n"
-           "torch.hub.download_url_to_file('file:///etc/hostname', d, progress=False)\nos.unlink(d)\nresult = True", "Error"),
-    Attack("find the compiler for an extension", "import subprocess, torch.utils.cpp_extension as c\n"
-           "result = subprocess.check_output([c.get_cxx_compiler(), '--version'])", "Error"),
+    Attack(
+        "share memory by name",
+        "import torch\nresult = torch.ones(2).share_memory_().is_shared()",
+        "RuntimeError.*Operation not permitted",
+    ),
+    Attack(
+        "start data loader workers",
+        "import torch\nfrom torch.utils.data import DataLoader\n"
+        "result = len(list(DataLoader(torch.ones(4, 2), num_workers=1, multiprocessing_context='fork')))",
+        "Error",
+    ),
+    Attack(
+        "fetch from a url through the hub",
+        "import os, torch\nd = f'/tmp/chainrule-hub-{os.getpid()}'\n"
+        "torch.hub.download_url_to_file('file:///etc/hostname', d, progress=False)\nos.unlink(d)\nresult = True",
+        "Error",
+    ),
+    Attack(
+        "find the compiler for an extension",
+        "import subprocess, torch.utils.cpp_extension as c\n"
+        "result = subprocess.check_output([c.get_cxx_compiler(), '--version'])",
+        "Error",
+    ),
 ]
 
 
@@ -48,7 +70,7 @@ async def test_torch_opens_no_door(attack: Attack, torch_locked: Sandbox, torch_
 
 
 async def test_torch_works_behind_the_lock(torch_locked: Sandbox) -> None:
-    """oneDNN compiles code at run time, OpenMP starts threads, autograd takes one for a reentrant backward."""
+    """The oneDNN library compiles code at run time, OpenMP starts threads, autograd takes one more."""
     source = """
 import torch
 from torch import nn

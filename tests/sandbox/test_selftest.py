@@ -45,6 +45,8 @@ async def test_below_the_minimum_it_does_not_start() -> None:
 async def test_a_zygote_that_inherits_the_environment_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the stack: os.environ is emptied by the entry here, and the secret is there all the same."""
     monkeypatch.setenv("CHAINRULE_TEST_SECRET", "hunter2")
-    monkeypatch.setattr(zygote_process, "ENVIRONMENT", {**zygote_process.ENVIRONMENT, "CHAINRULE_TEST_SECRET": "hunter2"})
+    monkeypatch.setattr(
+        zygote_process, "ENVIRONMENT", {**zygote_process.ENVIRONMENT, "CHAINRULE_TEST_SECRET": "hunter2"}
+    )
     with pytest.raises(BelowMinimum, match=r"clean_zygote \(.*read the server's environment"):
         await Sandbox(entry="tests.sandbox.forgetful:Entry", warm_children=1, limits=LIMITS).start()

@@ -12,17 +12,17 @@ class Entry(PlainEntry):
         """Import what the attacks on torch use, without leaving a thread."""
         super().warm_up()
         import torch
+        import torch._dynamo
         import torch.hub
         import torch.utils.checkpoint
         import torch.utils.cpp_extension
         import torch.utils.data
         import torch.utils.serialization
-        import torch._dynamo  # noqa: F401
 
         torch.set_num_threads(1)
 
     def versions(self) -> dict[str, str]:
-        """torch's version."""
+        """That of torch."""
         import torch
 
         return {"torch": str(torch.__version__)}

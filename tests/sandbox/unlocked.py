@@ -5,4 +5,4 @@ from __future__ import annotations
 from backend.sandbox.zygote import main
 
 if __name__ == "__main__":
-    main(lambda config, tasks: [])
+    main(lambda *_: [])
