@@ -37,7 +37,8 @@ def write_dot(drawing: Drawing) -> str:
     """The DOT source, one statement a line."""
     lines = [
         "digraph chainrule {",
-        '  graph [rankdir=TB bgcolor="#fbfaf7" fontname="Helvetica,Arial,sans-serif" nodesep=0.35 ranksep=0.5]',
+        '  graph [rankdir=TB bgcolor="#fbfaf7" fontname="Helvetica,Arial,sans-serif" nodesep=0.35 ranksep=0.5 '
+        "nslimit=4 nslimit1=4]",
         '  node [shape=box style="rounded,filled" fillcolor="white" fontname="Helvetica,Arial,sans-serif" fontsize=11]',
         f'  edge [color="{GREY}" arrowsize=0.7 fontname="Helvetica,Arial,sans-serif" fontsize=10]',
         *_frames(drawing),

@@ -126,7 +126,8 @@ def test_a_body_is_not_read_past_the_limit(server: Served) -> None:
     place = urlsplit(server.url)
     with socket.create_connection((place.hostname or "", place.port or 0), timeout=30) as connection:
         connection.sendall(
-            b"POST /api/graph HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9000000000\r\n\r\n{"
+            b"POST /api/graph HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 9000000000\r\n\r\n{"
         )
         assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
 

@@ -57,11 +57,11 @@ def test_contributions_along_edges_sum_up_where_they_meet(server: Served) -> Non
 SNIPPETS = [
     EXPRESSION,
     "import torch\nx = torch.arange(6).reshape(2, 3)\ny = x.argmax(1)\nm = x > 2",
-    "import torch\nx = torch.randn(5, dtype=torch.complex64, requires_grad=True)\ny = (x * x.conj()).real.sum()\ny.backward()",
-    "import torch\nx = torch.tensor([1., float('nan'), float('inf')], requires_grad=True)\ny = (x / 0).sum()\ny.backward()",
+    "import torch\nx = torch.randn(5, dtype=torch.cfloat, requires_grad=True)\n(x * x.conj()).real.sum().backward()",
+    "import torch\nx = torch.tensor([1., float('nan'), float('inf')], requires_grad=True)\n(x / 0).sum().backward()",
     "import torch\nx = torch.randn(40, 50, requires_grad=True)\ny = x.exp().sum()\ny.backward()",
     "import torch\nx = torch.empty(3, 4, device='meta', requires_grad=True)\ny = (x @ x.T).sum()\ny.backward()",
-    "import torch\nx = torch.randn(6, requires_grad=True)\na, b = x.split(3)\nc, i = a.max(0)\n(c + b.sum()).backward()",
+    "import torch\nx = torch.ones(6, requires_grad=True)\na, b = x.split(3)\nc, i = a.max(0)\n(c + b.sum()).backward()",
     "import torch\nx = torch.zeros(0, 3)\ny = x + 1",
     "import torch\nx = torch.tensor(float('-inf'))\ny = x.masked_fill(x < 0, float('-inf'))",
     "w = torch.ones(2, requires_grad=True)\nopt = torch.optim.SGD([w], lr=.1)\n"

@@ -144,8 +144,8 @@ def test_a_client_that_hangs_up_ends_its_run(server: Served) -> None:
     body = b'{"code": "import time\\ntime.sleep(25)"}'
     finished = counts(server)["finished"]
     with socket.create_connection((place.hostname or "", place.port or 0)) as connection:
-        head = f"POST /api/graph HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        connection.sendall(head.encode() + body)
+        head = "POST /api/graph HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         wait_until(lambda: counts(server)["running"] == 1)
     wait_until(lambda: counts(server)["running"] == 0)
     assert counts(server)["finished"] == finished + 1

@@ -150,12 +150,16 @@ def test_no_elements_are_all_the_values_there_are() -> None:
     assert (value["values"], value["numel"], value["min"]) == ([], 0, None)
 
 
+def add_steps(fold: Fold) -> None:
+    for index in range(100):
+        fold.add(sample.step(index=index))
+
+
 def test_a_step_that_does_not_fit_is_left_out_and_the_rest_stays() -> None:
     fold = Fold(answer_bytes=4000)
     fold.add(sample.graph())
     with pytest.raises(AnswerTooLarge):
-        for index in range(100):
-            fold.add(sample.step(index=index))
+        add_steps(fold)
     answer = GraphAnswer.model_validate_json(fold.answer(status="memory", problem=None, timings=Timings()))
     assert len(answer.graphs) == 1
     assert len(answer.steps) < 100

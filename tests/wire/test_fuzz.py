@@ -55,8 +55,11 @@ def replace_a_value(rng: random.Random, frame: bytes) -> bytes:
                 stack.append(child)
     holder, key = rng.choice(holders)
     holder[key] = rng.choice(
-        [None, True, -1, 0, 1, 2**31, 2**63 - 1, -(2**63), sample.NAN, sample.INF, "", "n0", "n1", "e0", "g"]
-        + [b"", b"\xff" * 8, [], [[]], {}, {"type": "done"}, "x" * 5000, [0] * 100]
+        [
+            *(None, True, -1, 0, 1, 2**31, 2**63 - 1, -(2**63), sample.NAN, sample.INF),
+            *("", "n0", "n1", "e0", "g", "x" * 5000, b"", b"\xff" * 8),
+            *([], [[]], [0] * 100, {}, {"type": "done"}),
+        ]
     )
     return msgspec.msgpack.encode(tree)
 
@@ -91,9 +94,8 @@ def test_only_wire_errors_escape(mutate: Mutation) -> None:
         try:
             for frame in frames:
                 fold.add(reader.read(frame))
-        except WireError as error:
+        except WireError:
             refused += 1
-            assert error.message
         else:
             passed += 1
         answer = fold.answer(status="ok", problem=fold.problem, timings=Timings())
