@@ -5,7 +5,7 @@
 import { askHealth, runSnippet } from "./connection.js";
 import { hierarchyOf } from "./layout/hierarchy.js";
 import { Layouter, Superseded } from "./layout/layout.js";
-import { firstOpening, toggled } from "./layout/opening.js";
+import { mustOpen, openings, toggled } from "./layout/opening.js";
 import { pictureOf } from "./layout/picture.js";
 import { recall, remember } from "./memory.js";
 import { Editor } from "./panels/editor.js";
@@ -27,8 +27,7 @@ x = torch.tensor(4.0, requires_grad=True)
 y = a + b
 z = x * y
 
-z.backward()
-`;
+z.backward()`;
 /** A run shorter than this, in milliseconds, shows no Stop button: it would only flicker. */
 const BRIEF = 250;
 
@@ -80,6 +79,7 @@ class Page {
     });
     this.#stage = new Stage(part("stage"), {
       onSelect: (selection) => this.#select(selection),
+      headRoom: () => (part("steps").hidden ? 30 : 78),
       onToggle: (group) => this.#send({ type: "toggle", graph: this.#subject()?.graph.id ?? "", group }),
     });
     this.#wireButtons();
@@ -179,8 +179,7 @@ class Page {
     }
     const run = readAnswer(reply.answer);
     this.#lines = code.split("\n");
-    const open = new Map([...run.graphs.values()].map((graph) => [graph.id, firstOpening(this.#hierarchy(graph))]));
-    this.#send({ type: "answer", run, open });
+    this.#send({ type: "answer", run });
     if (code !== this.#editor.code) this.#send({ type: "edited" });
   }
 
@@ -207,13 +206,13 @@ class Page {
     this.#editor.dim(state.stale);
     const redrawn = state.run !== before.run || state.step !== before.step || state.open !== before.open;
     if (state.run !== before.run || state.step !== before.step) this.#annotate();
+    showSteps(part("steps"), state.run, state.step, (step) => this.#send({ type: "step", step }));
     if (redrawn) void this.#draw();
     if (redrawn || state.selection !== before.selection) {
       this.#mark();
       this.#inspect();
       this.#chooseLine(before);
     }
-    showSteps(part("steps"), state.run, state.step, (step) => this.#send({ type: "step", step }));
     showOutput(part("output-body"), state, this.#subject()?.graph.nodes.size ?? 0, {
       onLine: (line) => this.#goTo(line),
       onRetry: () => void this.run(),
@@ -277,7 +276,11 @@ class Page {
     }
     const { graph, step, run } = subject;
     const hierarchy = this.#hierarchy(graph);
-    const open = this.#state.open.get(graph.id) ?? new Set([""]);
+    const open = this.#state.open.get(graph.id);
+    if (!open) {
+      await this.#openFirst(subject, asked);
+      return;
+    }
     const { visible, cards, carried, plan } = sceneOf(graph, hierarchy, step, open, run.steps.length > 1);
     const text = `${graph.id} ${JSON.stringify(plan)}`;
     const picture = await this.#layOut(text, plan, visible, cards);
@@ -288,6 +291,26 @@ class Page {
     this.#stage.show({ structure: graph.id, picture, cards, containers: hierarchy.containers, carriedBy });
     part("stage").dataset.drawn = String(asked);
     this.#mark();
+  }
+
+  /**
+   * A graph that is new opens as deep as can be read at once.
+   *
+   * @param {{run: Run, graph: GraphModel, step: StepModel}} subject
+   * @param {number} asked
+   */
+  async #openFirst({ run, graph, step }, asked) {
+    const hierarchy = this.#hierarchy(graph);
+    const choices = openings(hierarchy);
+    let groups = choices[0] ?? new Set([""]);
+    for (const open of choices.slice(1)) {
+      const { visible, cards, plan } = sceneOf(graph, hierarchy, step, open, run.steps.length > 1);
+      const picture = await this.#layOut("", plan, visible, cards);
+      if (!picture || asked !== this.#asked) return;
+      if (!mustOpen(hierarchy, groups, open) && !this.#stage.canRead(picture.bounds)) break;
+      groups = open;
+    }
+    this.#send({ type: "open", graph: graph.id, groups });
   }
 
   /**

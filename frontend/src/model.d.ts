@@ -102,12 +102,13 @@ export interface State {
 
 export type Message =
   | { type: "run" }
-  | { type: "answer"; run: Run; open: ReadonlyMap<string, ReadonlySet<string>> }
+  | { type: "answer"; run: Run }
   | { type: "stopped" }
   | { type: "trouble"; trouble: Trouble }
   | { type: "health"; health: Health }
   | { type: "edited" }
   | { type: "select"; selection: Selection | null }
+  | { type: "open"; graph: string; groups: ReadonlySet<string> }
   | { type: "toggle"; graph: string; group: string }
   | { type: "step"; step: number };
 

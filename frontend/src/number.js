@@ -15,7 +15,7 @@ function finite(value, digits) {
     return `${mantissa.replace(/\.?0+$/, "")}e${exponent.replace("+", "")}`;
   }
   const whole = Math.floor(Math.log10(magnitude)) + 1;
-  const text = value.toFixed(Math.max(1, digits - Math.max(whole, 1)));
+  const text = value.toFixed(Math.max(1, digits - whole));
   return text.replace(/(\.\d+?)0+$/, "$1");
 }
 

@@ -25,7 +25,7 @@ export function next(state, message, toggle) {
     case "run":
       return { ...state, phase: "running", trouble: null };
     case "answer":
-      return answered(state, message.run, message.open);
+      return answered(state, message.run);
     case "stopped":
       return state.phase === "running" ? { ...state, phase: "stopped" } : state;
     case "trouble":
@@ -41,6 +41,8 @@ export function next(state, message, toggle) {
       const open = new Map(state.open).set(message.graph, toggle(before, message.group, message.graph));
       return { ...state, open };
     }
+    case "open":
+      return { ...state, open: new Map(state.open).set(message.graph, message.groups) };
     case "step":
       return stepped(state, message.step);
     default:
@@ -59,18 +61,15 @@ function same(a, b) {
 /**
  * @param {State} state
  * @param {Run} run
- * @param {State["open"]} open for graphs that were not seen before
  * @returns {State} what was open or selected stays so where the structure is the same
  */
-function answered(state, run, open) {
-  const kept = new Map(state.open);
-  for (const [graph, groups] of open) if (!kept.has(graph)) kept.set(graph, groups);
+function answered(state, run) {
   const last = Math.max(run.steps.length - 1, 0);
   const step = state.run?.steps.length === run.steps.length ? state.step : last;
   const alike = run.steps[step]?.graph === state.run?.steps[state.step]?.graph;
   const stays = state.selection?.type === "line" || alike;
   return {
-    ...state, phase: "done", run, step, open: kept, trouble: null, stale: false,
+    ...state, phase: "done", run, step, trouble: null, stale: false,
     selection: stays ? state.selection : null,
   };
 }

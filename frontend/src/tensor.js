@@ -71,7 +71,7 @@ export function gradText(tensor) {
   if (!tensor) return "\u2013";
   if (isScalar(tensor)) return scalarText(tensor);
   const size = norm(tensor);
-  return size === null ? shapeText(tensor.shape) : `\u2016g\u2016 ${numberText(size, { digits: 3 })}`;
+  return size === null ? shapeText(tensor.shape) : `norm ${numberText(size, { digits: 3 })}`;
 }
 
 /**

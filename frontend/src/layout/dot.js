@@ -4,7 +4,9 @@
 
 const INCH = 72;
 /** Room around what is inside an open group. */
-export const PADDING = 18;
+export const PADDING = 16;
+/** Up to so many things stand further apart. */
+const ROOMY = 12;
 
 /**
  * Only local numbers appear in the text, so that equal structures have equal texts.
@@ -15,15 +17,18 @@ export const PADDING = 18;
  */
 export function dotText(plan, sizes) {
   const many = sizes.length > 150;
+  const labelled = plan.edges.some((edge) => edge.label !== null);
+  const loose = sizes.length <= ROOMY ? 0.8 : 0.5;
+  const rows = (many ? 0.4 : loose) / (labelled ? 2 : 1);
   const lines = [
     "digraph {",
-    `graph [rankdir=TB nodesep=${many ? 0.35 : 0.5} ranksep=${many ? 0.4 : 0.5} splines=${many ? "polyline" : "true"}`,
+    `graph [rankdir=TB nodesep=${many ? 0.35 : 0.5} ranksep=${rows} splines=${many ? "polyline" : "true"}`,
     `nslimit=${many ? 2 : 20} nslimit1=${many ? 2 : 20} mclimit=${many ? 0.5 : 2}]`,
     'node [shape=box fixedsize=true label=""] edge [arrowhead=none]',
     ...sizes.map((size, i) => `${i} [width=${inches(size.width)} height=${inches(size.height)}]`),
     ...ports(plan.inPorts, sizes.length, "source"),
     ...ports(plan.outPorts, sizes.length + plan.inPorts, "sink"),
-    ...plan.edges.map((edge, i) => `${edge.from}->${edge.to} [id=${i}${edge.label ? ` label=<${blank(edge.label)}>` : ""}]`),
+    ...plan.edges.flatMap((edge, i) => edgeLines(edge, i, labelled ? 2 : 1)),
   ];
   if (plan.first.length > 0 && plan.inPorts === 0) lines.push(`{rank=source ${plan.first.join(" ")}}`);
   return [...lines, "}"].join("\n");
@@ -45,15 +50,26 @@ function ports(count, first, rank) {
   return [`{rank=${rank} node [width=0.3 height=0.02] ${names.join(" ")}}`];
 }
 
-/** @param {Size} size */
-function blank({ width, height }) {
-  const side = `width="${Math.ceil(width)}" height="${Math.ceil(height)}"`;
-  return `<table border="0" cellborder="0" cellpadding="0" cellspacing="0" fixedsize="true" ${side}><tr><td></td></tr></table>`;
+/**
+ * A label is a node on its line, so that it stands in the middle of it; Graphviz' own labels stand to the right.
+ *
+ * @param {PlannedContainer["edges"][number]} edge
+ * @param {number} i
+ * @param {number} rows that a line without a label spans at least
+ * @returns {string[]}
+ */
+function edgeLines({ from, to, label }, i, rows) {
+  if (!label) return [`${from}->${to} [id=e${i} minlen=${rows}]`];
+  return [
+    `l${i} [width=${inches(label.width)} height=${inches(label.height)}]`,
+    `${from}->l${i} [id=e${i}]`,
+    `l${i}->${to} [id=f${i}]`,
+  ];
 }
 
 /**
  * @typedef {{name: string, pos?: string}} DotNode
- * @typedef {{id: string, pos?: string, lp?: string}} DotEdge
+ * @typedef {{id: string, pos?: string}} DotEdge
  * @typedef {{bb: string, objects?: DotNode[], edges?: DotEdge[]}} DotAnswer
  */
 
@@ -82,8 +98,10 @@ export function placed(plan, sizes, answer) {
   settle(plan, sizes.length, centres, height);
   const edges = new Map((answer.edges ?? []).map((edge) => [edge.id, edge]));
   const routes = plan.edges.map((_, i) => {
-    const { pos = "", lp } = edges.get(String(i)) ?? {};
-    return { points: curvePoints(pos, point), label: lp ? point(lp) : null };
+    const above = curvePoints(edges.get(`e${i}`)?.pos ?? "", point);
+    const below = curvePoints(edges.get(`f${i}`)?.pos ?? "", point);
+    const label = nodes.get(`l${i}`);
+    return { points: [...above, ...below], label: label ? point(label) : null };
   });
   return { id: plan.id, width, height, centres, routes };
 }

@@ -7,6 +7,8 @@ import { countText } from "../number.js";
 /** More children than this are folded, except this many at either end. */
 export const CROWD = 48;
 const KEPT = 8;
+/** The same where groups stand between. */
+const KEPT_BESIDE = 2;
 /** A fold that is opened shows about so many things. */
 const SPREAD = 20;
 
@@ -88,14 +90,39 @@ function flatten(containers) {
   visit(/** @type {Container} */ (containers.get("")));
 }
 
-/** @param {Map<string, Container>} containers */
+/**
+ * Groups stay in sight where they are few; the single things between them are folded, run by run.
+ *
+ * @param {Map<string, Container>} containers
+ */
 function foldCrowds(containers) {
   for (const outer of [...containers.values()]) {
     if (outer.children.length <= CROWD) continue;
-    const middle = outer.children.slice(KEPT, -KEPT);
-    const fold = makeFold(containers, outer.id, middle);
-    outer.children = [...outer.children.slice(0, KEPT), fold, ...outer.children.slice(-KEPT)];
+    const groups = outer.children.filter((child) => containers.has(child));
+    const stays = new Set(groups.length <= CROWD / 2 ? groups : []);
+    const kept = stays.size > 0 ? KEPT_BESIDE : KEPT;
+    outer.children = runsOf(outer.children, stays).flatMap((run) => {
+      if (run.length <= 2 * kept + 2) return run;
+      const fold = makeFold(containers, outer.id, run.slice(kept, -kept));
+      return [...run.slice(0, kept), fold, ...run.slice(-kept)];
+    });
   }
+}
+
+/**
+ * @param {string[]} children
+ * @param {Set<string>} stays
+ * @returns {string[][]} unbroken runs of what does not stay, and each that stays alone
+ */
+function runsOf(children, stays) {
+  /** @type {string[][]} */
+  const runs = [];
+  for (const [i, child] of children.entries()) {
+    const apart = i === 0 || stays.has(child) || stays.has(children[i - 1] ?? "");
+    if (apart) runs.push([child]);
+    else runs.at(-1)?.push(child);
+  }
+  return runs;
 }
 
 /**

@@ -4,27 +4,38 @@
 
 /** A first view has at most about so many visible things. */
 export const FIRST_VIEW = 40;
+/** With fewer there is too little to see, even if it is small. */
+const TOO_FEW = 5;
 /** More than this is never laid out. */
 export const LIMIT = 1200;
 
 /**
- * Opens level after level, each whole or not at all, so that equal things look equal; a lone group is opened alone.
+ * Level after level, each whole or not at all, so that equal things look equal.
  *
  * @param {Hierarchy} hierarchy
- * @returns {ReadonlySet<string>}
+ * @returns {ReadonlySet<string>[]} from all closed to the deepest that still is a first view
  */
-export function firstOpening({ containers }) {
-  const open = new Set([""]);
+export function openings({ containers }) {
+  const found = [new Set([""])];
   let level = groupsIn(containers, [""]);
   let visible = containers.get("")?.children.length ?? 0;
   while (level.length > 0) {
-    const added = level.reduce((sum, id) => sum + (containers.get(id)?.children.length ?? 0) - 1, 0);
-    if (visible + added > FIRST_VIEW) break;
-    visible += added;
-    for (const id of level) open.add(id);
+    visible += level.reduce((sum, id) => sum + (containers.get(id)?.children.length ?? 0) - 1, 0);
+    if (visible > FIRST_VIEW) break;
+    found.push(new Set([.../** @type {Set<string>} */ (found.at(-1)), ...level]));
     level = groupsIn(containers, level);
   }
-  return open;
+  return found;
+}
+
+/**
+ * @param {Hierarchy} hierarchy
+ * @param {ReadonlySet<string>} before
+ * @param {ReadonlySet<string>} after one level more
+ * @returns {boolean} opening it is no choice: there was next to nothing to see, or one group that held it all
+ */
+export function mustOpen(hierarchy, before, after) {
+  return after.size - before.size === 1 || visibleCount(hierarchy, before) < TOO_FEW;
 }
 
 /**

@@ -5,7 +5,8 @@
  * @import {Segment, Size, Visible} from "../model.d.ts"
  */
 
-import { monotone } from "./route.js";
+import { monotone, samples } from "./route.js";
+import { SEED } from "./visible.js";
 
 /** Room between two lines that end on the same side of a box. */
 const SPACING = 34;
@@ -47,7 +48,10 @@ export function pictureOf(visible, layout, sizeOf) {
   put("", { x: 0, y: 0 });
   const root = /** @type {Box} */ (frames.get(""));
   frames.delete("");
-  const segments = drawSegments(visible, places, { boxes, frames, ports, root });
+  const ground = { boxes, frames, ports, root, open };
+  alignPorts(visible, ground);
+  alignSeed(visible, ground);
+  const segments = drawSegments(visible, places, ground);
   return { boxes, frames, segments, bounds: root };
 }
 
@@ -61,7 +65,8 @@ function absolute(point, origin) {
 }
 
 /**
- * @typedef {{boxes: Map<string, Box>, frames: Map<string, Box>, ports: Map<string, Point>, root: Box}} Ground
+ * @typedef {{boxes: Map<string, Box>, frames: Map<string, Box>, ports: Map<string, Point>, root: Box,
+ *   open: Map<string, OpenContainer>}} Ground
  * @typedef {{segment: Segment, middle: Point[], label: Point | null, start: Point, end: Point, flipped: boolean}} Draft
  */
 
@@ -84,9 +89,97 @@ function drawSegments(visible, places, ground) {
     return draft(segment, middle, label, ground);
   });
   spread(drafts, ground);
-  return drafts.map(({ segment, middle, label, start, end, flipped }) => {
-    const points = monotone([start, ...between(middle, label), end]);
-    return { segment, points: flipped ? points.reverse() : points, label };
+  return drafts.map((made) => {
+    const points = way(made, ground);
+    return { segment: made.segment, points: made.flipped ? points.reverse() : points, label: made.label };
+  });
+}
+
+/**
+ * The plainest line that runs into nothing: through the label alone if it can be, else along Graphviz' own route.
+ *
+ * @param {Draft} draft
+ * @param {Ground} ground
+ * @returns {Point[]}
+ */
+function way({ segment, middle, label, start, end }, ground) {
+  const plain = monotone(label ? [start, label, end] : [start, end]);
+  const obstacles = (ground.open.get(segment.container)?.items ?? [])
+    .filter((item) => item !== segment.from.item && item !== segment.to.item)
+    .flatMap((item) => ground.boxes.get(item) ?? ground.frames.get(item) ?? []);
+  const clear = samples(plain).every((point) => !obstacles.some((box) => isNear(point, box)));
+  return clear ? plain : monotone([start, ...between(middle, label), end]);
+}
+
+/** @param {Point} point @param {Box} box */
+function isNear({ x, y }, box) {
+  const near = 14;
+  return x > box.x - near && x < box.x + box.width + near && y > box.y - near && y < box.y + box.height + near;
+}
+
+/**
+ * A port stands where its only line comes from or goes to, so that lines cross a border without a bend.
+ *
+ * @param {Visible} visible bottom up, so that inner ports are right before outer ones follow them
+ * @param {Ground} ground
+ */
+function alignPorts(visible, ground) {
+  /** @type {Map<string, End[]>} */
+  const partners = new Map();
+  for (const { container, from, to } of visible.segments) {
+    for (const [end, other] of [[from, to], [to, from]]) {
+      if (!end || !other || end.item !== null) continue;
+      const key = `${container} ${end.port}`;
+      partners.set(key, [...(partners.get(key) ?? []), other]);
+    }
+  }
+  for (const { id, inPorts, outPorts } of visible.open) {
+    const frame = ground.frames.get(id);
+    for (const port of [...inPorts, ...outPorts]) {
+      const [only, ...more] = partners.get(`${id} ${port}`) ?? [];
+      const place = ground.ports.get(port);
+      if (!only || more.length > 0 || !place || !frame) continue;
+      const x = (only.port === null ? undefined : ground.ports.get(only.port)?.x) ?? centreOf(only, ground).x;
+      if (isClear(id, only, { x, y: place.y }, ground)) place.x = x;
+    }
+  }
+}
+
+/**
+ * The seed stands right below the port that it feeds, if there is room.
+ *
+ * @param {Visible} visible
+ * @param {Ground} ground
+ */
+function alignSeed({ segments }, { boxes, frames, ports, root }) {
+  const seed = boxes.get(SEED);
+  const port = segments.find(({ to }) => to.item === SEED)?.from.port;
+  const place = port && ports.get(port);
+  if (!seed || !place) return;
+  const x = Math.max(0, Math.min(root.width - seed.width, place.x - seed.width / 2));
+  const others = [...boxes, ...frames].filter(([id]) => id !== SEED).map(([, box]) => box);
+  const free = others.every((box) => {
+    const beside = box.x > x + seed.width + 20 || box.x + box.width + 20 < x;
+    return beside || box.y > seed.y + seed.height || box.y + box.height < seed.y;
+  });
+  if (free) seed.x = x;
+}
+
+/**
+ * @param {string} container
+ * @param {End} end
+ * @param {Point} place on the border
+ * @param {Ground} ground
+ * @returns {boolean} nothing else of the container is between
+ */
+function isClear(container, end, place, ground) {
+  const from = centreOf(end, ground).y;
+  const [top, bottom] = [Math.min(from, place.y), Math.max(from, place.y)];
+  return (ground.open.get(container)?.items ?? []).every((item) => {
+    if (item === end.item) return true;
+    const box = ground.boxes.get(item) ?? ground.frames.get(item);
+    if (!box || box.y > bottom || box.y + box.height < top) return true;
+    return place.x < box.x - 20 || place.x > box.x + box.width + 20;
   });
 }
 
@@ -155,10 +248,10 @@ function spread(drafts, ground) {
   const sides = new Map();
   for (const { segment, start, end, middle, label, flipped } of drafts) {
     const [above, below] = flipped ? [segment.to, segment.from] : [segment.from, segment.to];
-    const way = between(middle, label);
+    const route = between(middle, label);
     const ends = [
-      { key: `bottom ${above.item}`, item: above, point: start, towards: (way[0] ?? end).x },
-      { key: `top ${below.item}`, item: below, point: end, towards: (way.at(-1) ?? start).x },
+      { key: `bottom ${above.item}`, item: above, point: start, towards: (route[0] ?? end).x },
+      { key: `top ${below.item}`, item: below, point: end, towards: (route.at(-1) ?? start).x },
     ];
     for (const { key, item, point, towards } of ends) {
       if (item.item === null || !ground.boxes.has(item.item)) continue;

@@ -72,6 +72,24 @@ function slopesAt(points) {
 }
 
 /**
+ * @param {Point[]} points strictly monotone in y
+ * @returns {Point[]} on the curve that `pathText` draws, eight for each piece
+ */
+export function samples(points) {
+  const slopes = slopesAt(points);
+  return points.slice(1).flatMap((b, i) => {
+    const a = /** @type {Point} */ (points[i]);
+    const height = b.y - a.y;
+    return Array.from({ length: 8 }, (_, k) => {
+      const t = (k + 0.5) / 8;
+      const h = [2 * t ** 3 - 3 * t ** 2 + 1, t ** 3 - 2 * t ** 2 + t, 3 * t ** 2 - 2 * t ** 3, t ** 3 - t ** 2];
+      const bend = height * ((slopes[i] ?? 0) * (h[1] ?? 0) + (slopes[i + 1] ?? 0) * (h[3] ?? 0));
+      return { x: a.x * (h[0] ?? 0) + b.x * (h[2] ?? 0) + bend, y: a.y + height * t };
+    });
+  });
+}
+
+/**
  * The line moved sideways, except where `through` holds it.
  *
  * @param {Point[]} points

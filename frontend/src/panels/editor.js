@@ -141,7 +141,7 @@ const LOOK = EditorView.theme({
   "&": { height: "100%", color: "var(--ink)", backgroundColor: "transparent", fontSize: "var(--code-size)" },
   "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.75", overflow: "auto" },
-  ".cm-content": { padding: "6px 0 24px", caretColor: "var(--forward)" },
+  ".cm-content": { padding: "6px 0 24px", caretColor: "var(--forward)", minWidth: "0", width: "0", flexGrow: "1" },
   ".cm-line": { padding: "0 14px 0 10px", display: "flow-root" },
   ".cm-gutters": { backgroundColor: "var(--panel)", color: "var(--faint)", border: "none", paddingLeft: "6px" },
   ".cm-lineNumbers .cm-gutterElement": { minWidth: "26px", padding: "0 8px 0 4px" },

@@ -269,9 +269,9 @@ function timeRows({ timings }) {
 function gradientCard(leaves, step) {
   const rows = leaves.slice(0, 12).map((node) => {
     const gradient = step.leafGrads.get(node.id) ?? step.grads.get(node.id);
-    return /** @type {[string, unknown]} */ ([`${nodeTitle(node)}.grad`, html`<span class="grad">${gradText(gradient)}</span>`]);
+    return html`<li><span>${nodeTitle(node)}.grad</span><span class="grad">${gradText(gradient)}</span></li>`;
   });
   if (rows.length === 0) return nothing;
   const more = leaves.length > rows.length ? html`<p class="quiet">and ${leaves.length - rows.length} more</p>` : nothing;
-  return card("Gradients of the leaves", html`${facts(rows)}${more}`);
+  return card("Gradients of the leaves", html`<ul class="pairs">${rows}</ul>${more}`);
 }

@@ -2,7 +2,7 @@
 
 /** @import {GraphModel, Run, StepModel} from "../model.d.ts" */
 
-import { nodeTitle } from "../stage/card.js";
+import { cut, nodeTitle } from "../stage/card.js";
 import { gradText, valueText } from "../tensor.js";
 
 /**
@@ -13,6 +13,8 @@ import { gradText, valueText } from "../tensor.js";
 
 /** Gradients written beside the line of backward; more are counted. */
 const GRADS = 4;
+/** Characters of a value. */
+const LONGEST = 32;
 
 /**
  * @param {Run} run
@@ -28,7 +30,7 @@ export function chipsOf(run, graph, step, lines) {
     const here = binding.step !== null && run.steps[binding.step]?.graph === graph.id && binding.node !== null;
     const value = (here && valueText(step.values.get(binding.node ?? ""))) || binding.text;
     if (repeats(lines[binding.line - 1] ?? "", value)) continue;
-    const part = { name: binding.name, value, tail: binding.grad_fn ?? "" };
+    const part = { name: cut(binding.name, 20), value: cut(value, LONGEST), tail: binding.grad_fn ?? "" };
     byLine.set(binding.line, [...(byLine.get(binding.line) ?? []), part]);
   }
   /** @type {Chip[]} */
@@ -56,7 +58,7 @@ function gradientChip(graph, step) {
   if (step.backwardLine === null) return null;
   const leaves = [...graph.nodes.values()].filter((node) => node.kind === "leaf" && node.names.length > 0 && step.grads.has(node.id));
   const parts = leaves.slice(0, GRADS).map((node) => ({
-    name: `${nodeTitle(node)}.grad`,
+    name: `${cut(nodeTitle(node), 24)}.grad`,
     value: gradText(step.leafGrads.get(node.id) ?? step.grads.get(node.id)),
     tail: "",
   }));

@@ -1,6 +1,6 @@
 /** What each visible thing says, and how large it is. */
 
-/** @import {Card, Container, GraphModel, GraphNode, Hierarchy, Size, StepModel, Tensor} from "../model.d.ts" */
+/** @import {Card, Container, GraphModel, GraphNode, Heat, Hierarchy, Size, StepModel, Tensor} from "../model.d.ts" */
 
 import { SEED } from "../layout/visible.js";
 import { countText } from "../number.js";
@@ -13,7 +13,9 @@ const ADVANCE = 0.6;
 /** East Asian wide characters and pictographs. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]|\p{Extended_Pictographic}/gu;
-const THUMB = { width: 72, height: 56 };
+const THUMB = { width: 52, height: 50 };
+/** Between the heat of a value and that of its gradient. */
+export const HEAT_GAP = 10;
 const SMALL_THUMB = { width: 44, height: 40 };
 
 /**
@@ -80,16 +82,33 @@ function sourceCard(node, { graph, step, steady }) {
   const heat = heatOf(value, { room: THUMB, write: true });
   const gradHeat = leaf ? heatOf(gradient, { room: THUMB, write: heat?.written ?? false }) : null;
   const valueWidth = steady && scalar ? textWidth("0".repeat(8), 21) : textWidth(valueText(value), scalar ? 21 : 14);
-  const gradWidth = leaf ? textWidth(steady ? "grad \u2016g\u2016 0.0000" : grad, 13) : 0;
-  const heats = heatSize(heat).width + (gradHeat ? heatSize(gradHeat).width + 16 : 0);
-  const inner = Math.max(textWidth(title, 15) + 14 + textWidth(tag, 11), valueWidth + 18 + gradWidth, heats, 120);
-  const heatHeight = Math.max(heatSize(heat).height, heatSize(gradHeat).height);
+  const gradWidth = leaf ? textWidth(steady ? "grad norm 0.0000" : grad, 13) : 0;
+  const words = Math.max(textWidth(title, 15) + 14 + textWidth(tag, 11), valueWidth + 18 + gradWidth, 120);
+  const sum = leaf ? sumText(node.id, graph, step) : "";
   return {
-    ...BLANK, id: node.id, kind: leaf ? "leaf" : "data", title, tag, value: valueText(value), grad, heat, gradHeat,
-    subtitle: scalar ? "" : "tensor", sum: leaf ? sumText(node.id, graph, step) : "",
-    spoken: spoken(node, value, gradient), line: node.line ?? null,
-    ...grown({ width: inner + 32, height: 74 + (heatHeight > 0 ? heatHeight + 12 : 0) }, leaf ? sumText(node.id, graph, step) : ""),
+    ...BLANK, id: node.id, kind: leaf ? "leaf" : "data", title, tag, value: valueText(value), grad, heat, gradHeat, sum,
+    subtitle: scalar ? "" : "tensor", spoken: spoken(node, value, gradient), line: node.line,
+    ...withHeats(words, heat, gradHeat, sum),
   };
+}
+
+/**
+ * Written matrices stand below the words, images beside them.
+ *
+ * @param {number} words their width
+ * @param {Heat | null} heat
+ * @param {Heat | null} gradHeat
+ * @param {string} sum
+ * @returns {Size}
+ */
+function withHeats(words, heat, gradHeat, sum) {
+  const size = heatSize(heat);
+  const gradSize = heatSize(gradHeat);
+  const both = size.width + (gradHeat ? gradSize.width + HEAT_GAP : 0);
+  if (heat?.written) {
+    return grown({ width: Math.max(words, both) + 32, height: 86 + Math.max(size.height, gradSize.height) }, sum, 32);
+  }
+  return grown({ width: words + 32 + (both > 0 ? both + 16 : 0), height: 74 }, sum, 32);
 }
 
 /**
@@ -101,30 +120,31 @@ function opCard(node, { graph, step, steady }) {
   const value = step.values.get(node.id);
   const gradient = step.grads.get(node.id);
   const broken = node.kind === "break";
-  const several = (node.outputs ?? 1) > 1 ? ` \u00d7${node.outputs}` : "";
+  const several = node.outputs > 1 ? ` \u00d7${node.outputs}` : "";
   const title = cut(nodeTitle(node), 20);
   const text = value ? valueText(value) + several : "";
   const reason = broken ? cut(`gradient stops: ${node.reason ?? node.op}`, 44) : "";
-  const subtitle = reason || (node.grad_fn ?? (node.names?.length ? node.op : "no gradient"));
+  const subtitle = reason || (node.grad_fn ?? (node.names.length ? node.op : "no gradient"));
   const heat = heatOf(value, { room: SMALL_THUMB, write: false });
   const first = textWidth(title, 15) + (text ? textWidth(" = ", 15) + (steady && value && isScalar(value) ? textWidth("0".repeat(8), 15) : textWidth(text, 15)) : 0);
   const sum = sumText(node.id, graph, step);
   const side = heat ? heatSize(heat).width + 14 : 0;
   return {
     ...BLANK, id: node.id, kind: broken ? "break" : "op", title, symbol: symbolOf(node.op), subtitle, value: text, heat, sum,
-    spoken: spoken(node, value, gradient), line: node.line ?? null,
-    ...grown({ width: 62 + Math.max(first, textWidth(subtitle, 11.5)) + side + 26, height: 60 }, sum),
+    spoken: spoken(node, value, gradient), line: node.line,
+    ...grown({ width: 62 + Math.max(first, textWidth(subtitle, 11.5)) + side + 26, height: 60 }, sum, 88),
   };
 }
 
 /**
  * @param {Size} size
  * @param {string} sum
+ * @param {number} margins left and right of it
  * @returns {Size} with room for the sum of gradients below
  */
-function grown({ width, height }, sum) {
+function grown({ width, height }, sum, margins) {
   if (!sum) return { width: Math.round(width), height };
-  return { width: Math.round(Math.max(width, textWidth(sum, 12) + 56)), height: height + 22 };
+  return { width: Math.round(Math.max(width, textWidth(sum, 12) + margins)), height: height + 22 };
 }
 
 /**
@@ -132,7 +152,7 @@ function grown({ width, height }, sum) {
  * @returns {string} what the snippet calls it, else what torch calls the operation
  */
 export function nodeTitle(node) {
-  return node.names?.at(-1) ?? node.op;
+  return node.names.at(-1) ?? node.op;
 }
 
 /**

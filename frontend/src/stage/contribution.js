@@ -29,12 +29,13 @@ export function segmentLabel(segment, graph, step, roomy) {
   const [first] = carried;
   if (first === undefined) return "";
   const texts = carried.map((id) => gradText(step.edgeGrads.get(id)));
-  if (carried.length > WRITTEN) return `${carried.length} gradients`;
-  if (carried.length > 1) return texts.join(" + ");
+  const scalars = carried.every((id) => isScalar(/** @type {Tensor} */ (step.edgeGrads.get(id))));
+  if (carried.length > (scalars ? WRITTEN : 1)) return `${carried.length} gradients`;
+  if (carried.length > 1) return summed(texts);
   const source = graph.edges.get(first)?.source ?? "";
   const name = graph.nodes.get(source)?.names?.at(-1);
   const whole = contributions(source, graph, step).length === 1;
-  if (!whole) return `+ ${texts[0]}`;
+  if (!whole) return signed(texts[0] ?? "");
   return roomy && name && name.length <= 10 ? `\u2202${lossName(graph, step)}/\u2202${name} ${texts[0]}` : `${texts[0]}`;
 }
 
@@ -60,5 +61,21 @@ export function sumText(node, graph, step) {
   if (parts.length < 2 || !total || !isScalar(total) || !parts.every(isScalar)) return "";
   const terms = parts.slice(0, WRITTEN + 1).map((part) => gradText(part));
   if (parts.length > terms.length) terms.push("\u2026");
-  return `${terms.join(" + ")} = ${gradText(total)}`;
+  return `${summed(terms)} = ${gradText(total)}`;
+}
+
+/**
+ * @param {string} text
+ * @returns {string} `+ 6.0`, `\u2212 2.5`
+ */
+function signed(text) {
+  return text.startsWith("\u2212") ? `\u2212 ${text.slice(1)}` : `+ ${text}`;
+}
+
+/**
+ * @param {string[]} terms
+ * @returns {string} `6.0 + 1.0 \u2212 2.5`
+ */
+function summed([first = "", ...rest]) {
+  return [first, ...rest.map(signed)].join(" ");
 }

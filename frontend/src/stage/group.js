@@ -19,7 +19,7 @@ function words({ kind, label, detail }) {
  * @returns {Size} that the header needs, with the frame's own margins
  */
 export function headerSize(container) {
-  return { width: Math.ceil(headerWidth(container)) + 24, height: HEADER + 6 };
+  return { width: Math.ceil(headerWidth(container)) + 24, height: HEADER + 2 };
 }
 
 /** @param {Container} container */

@@ -7,7 +7,7 @@ import { heatSize } from "../tensor.js";
 import { svg, text } from "./svg.js";
 
 /** Pixels of the image for one cell; the middle one is the dot. */
-const GRAIN = 3;
+const GRAIN = 5;
 
 /**
  * @param {Heat} heat
@@ -68,7 +68,7 @@ export function heatImage({ rows, columns, cells, scale }) {
     context.fillRect(x, y, GRAIN, GRAIN);
     if (value >= 0 || Number.isNaN(value)) return;
     context.fillStyle = palette.dot;
-    context.fillRect(x + 1, y + 1, 1, 1);
+    context.fillRect(x + 2, y + 2, 1, 1);
   });
   return canvas.toDataURL();
 }

@@ -3,6 +3,7 @@
 /** @import {Box, Card} from "../model.d.ts" */
 
 import { heatSize } from "../tensor.js";
+import { HEAT_GAP } from "./card.js";
 import { drawHeat } from "./heat.js";
 import { svg, text } from "./svg.js";
 
@@ -45,18 +46,27 @@ function body(card, radius) {
  * @returns {SVGElement[]}
  */
 function drawSource(card) {
-  const { width, height } = card;
+  const { width, height, heat, gradHeat } = card;
   const scalar = card.subtitle === "";
+  const size = heatSize(heat);
+  const gradSize = heatSize(gradHeat);
+  const beside = heat && !heat.written ? size.width + 16 + (gradHeat ? gradSize.width + HEAT_GAP : 0) : 0;
+  const right = width - 16 - beside;
   /** @type {SVGElement[]} */
   const parts = [
     body(card, 13),
     text("title", 16, 27, card.title),
-    text("tag", width - 16, 26, card.tag, "end"),
+    text("tag", right, 26, card.tag, "end"),
     text(scalar ? "value big" : "value", 16, 57, card.value),
   ];
-  if (card.grad) parts.push(text(card.grad.endsWith("\u2013") ? "grad none" : "grad", width - 16, 56, card.grad, "end"));
-  if (card.heat) parts.push(drawHeat(card.heat, 16, 72, "value"));
-  if (card.gradHeat) parts.push(drawHeat(card.gradHeat, width - 16 - heatSize(card.gradHeat).width, 72, "grad"));
+  if (card.grad) parts.push(text(card.grad.endsWith("\u2013") ? "grad none" : "grad", right, 56, card.grad, "end"));
+  if (heat?.written) {
+    parts.push(drawHeat(heat, 16, 72, "value"));
+    if (gradHeat) parts.push(drawHeat(gradHeat, width - 16 - gradSize.width, 72, "grad"));
+  } else {
+    if (heat) parts.push(drawHeat(heat, right + 16, 37 - size.height / 2, "value"));
+    if (gradHeat) parts.push(drawHeat(gradHeat, width - 16 - gradSize.width, 37 - gradSize.height / 2, "grad"));
+  }
   if (card.sum) parts.push(text("sum", 16, height - 13, card.sum));
   return parts;
 }

@@ -1,13 +1,14 @@
 /** The stage: draws a picture, shows what is selected, and says what was pressed. Knows neither network nor state. */
 
-/** @import {Box, Card, Container, Picture, Point, Selection} from "../model.d.ts" */
+/** @import {Box, Card, Container, Picture, Point, Selection, Size} from "../model.d.ts" */
 /** @import {Carried} from "./edge.js" */
 
+import { SEED } from "../layout/visible.js";
 import { drawEdge } from "./edge.js";
 import { drawFrame } from "./group.js";
 import { drawNode } from "./node.js";
 import { svg } from "./svg.js";
-import { Viewport } from "./viewport.js";
+import { READABLE, Viewport } from "./viewport.js";
 
 /** Below this scale small text is left out. */
 const FAR = 0.42;
@@ -31,6 +32,7 @@ const ARROWS = new Map([
  * @typedef {object} Actions
  * @property {(selection: Selection | null) => void} onSelect
  * @property {(group: string) => void} onToggle
+ * @property {() => number} headRoom pixels at the top of the stage that something else covers
  */
 
 export class Stage {
@@ -56,7 +58,7 @@ export class Stage {
     this.#actions = actions;
     this.#root.append(this.#world);
     host.prepend(this.#root);
-    const size = () => ({ width: host.clientWidth, height: host.clientHeight });
+    const size = () => ({ width: host.clientWidth, height: host.clientHeight, top: actions.headRoom() });
     this.#viewport = new Viewport(this.#root, this.#world, size, (scale) => {
       this.#root.classList.toggle("far", scale < FAR);
       this.#cullSoon();
@@ -71,7 +73,18 @@ export class Stage {
 
   /** @param {boolean} [whole] all of it, however small */
   fit(whole = true) {
-    if (this.#shown) this.#viewport.fit(this.#shown.picture.bounds, { whole });
+    if (!this.#shown) return;
+    const { boxes, bounds } = this.#shown.picture;
+    const last = boxes.get(SEED) ?? [...boxes.values()].at(-1) ?? bounds;
+    this.#viewport.fit(bounds, { whole, focus: middle(last).x });
+  }
+
+  /**
+   * @param {Size} bounds
+   * @returns {boolean} all of it can be read at once
+   */
+  canRead(bounds) {
+    return this.#viewport.scaleFor(bounds) >= READABLE;
   }
 
   /** @param {number} factor */

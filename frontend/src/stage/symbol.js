@@ -4,7 +4,7 @@ const SYMBOLS = new Map(
   Object.entries({
     add: "+", sub: "\u2212", rsub: "\u2212", mul: "\u00d7", div: "\u00f7", true_divide: "\u00f7", floor_divide: "\u00f7", neg: "\u2212",
     mm: "@", bmm: "@", matmul: "@", addmm: "@+", baddbmm: "@+", mv: "@", dot: "\u00b7", linear: "@+", einsum: "\u03a3", outer: "\u2297",
-    sum: "\u03a3", mean: "x\u0304", prod: "\u03a0", pow: "x\u207f", sqrt: "\u221a", rsqrt: "1\u2044\u221a", reciprocal: "1\u2044x",
+    sum: "\u03a3", mean: "\u03bc", prod: "\u03a0", pow: "x\u207f", sqrt: "\u221a", rsqrt: "1\u2044\u221a", reciprocal: "1\u2044x",
     exp: "e\u02e3", log: "ln", sin: "sin", cos: "cos", tan: "tan", tanh: "tanh", sigmoid: "\u03c3", relu: "\u2a0d", gelu: "GE",
     silu: "SiL", softmax: "\u03c3\u20d7", log_softmax: "ln\u03c3", abs: "|x|", max: "max", min: "min", amax: "max", amin: "min",
     maximum: "max", minimum: "min", clamp: "[ ]", t: "\u1d40", transpose: "\u1d40", permute: "\u1d40", view: "\u25a6", reshape: "\u25a6",

@@ -9,8 +9,8 @@ const FARTHEST = 0.04;
 /** A fitted picture is not blown up beyond this. */
 const FITTED = 1.3;
 /** A first view is not smaller than this: rather a part that can be read than a whole that cannot. */
-const READABLE = 0.58;
-const MARGIN = { top: 34, side: 34, bottom: 84 };
+export const READABLE = 0.6;
+const MARGIN = { side: 34, bottom: 84 };
 
 export class Viewport {
   #root;
@@ -22,7 +22,7 @@ export class Viewport {
   /**
    * @param {SVGSVGElement} root
    * @param {SVGGElement} world
-   * @param {() => Size} size of the stage, in pixels
+   * @param {() => Size & {top: number}} size of the stage, in pixels; nothing is fitted into its uppermost `top`
    * @param {(scale: number) => void} onChange
    */
   constructor(root, world, size, onChange) {
@@ -62,20 +62,35 @@ export class Viewport {
   }
 
   /**
-   * @param {Box} bounds in the picture
-   * @param {{whole: boolean}} options whole: all of it, however small; else its lower end in a readable size
+   * @param {Size} bounds
+   * @returns {number} the scale at which all of it is seen
    */
-  fit(bounds, { whole }) {
-    const { width, height } = this.#size();
-    const roomX = Math.max(width - 2 * MARGIN.side, 50);
-    const roomY = Math.max(height - MARGIN.top - MARGIN.bottom, 50);
-    const ideal = Math.min(roomX / bounds.width, roomY / bounds.height, FITTED);
+  scaleFor(bounds) {
+    const { roomX, roomY } = this.#room();
+    return Math.min(roomX / bounds.width, roomY / bounds.height, FITTED);
+  }
+
+  /**
+   * @param {Box} bounds in the picture
+   * @param {{whole: boolean, focus: number}} options whole: all of it, however small; else its lower end in a readable
+   *   size, around the x of `focus`
+   */
+  fit(bounds, { whole, focus }) {
+    const { roomX, roomY, top } = this.#room();
+    const ideal = this.scaleFor(bounds);
     const scale = whole ? Math.max(ideal, FARTHEST) : Math.max(ideal, Math.min(READABLE, FITTED));
-    const x = MARGIN.side + (roomX - bounds.width * scale) / 2 - bounds.x * scale;
+    const spare = roomX - bounds.width * scale;
+    const left = spare >= 0 ? spare / 2 : Math.max(spare, Math.min(0, roomX / 2 - focus * scale));
+    const x = MARGIN.side + left - bounds.x * scale;
     const free = roomY - bounds.height * scale;
-    const y = MARGIN.top + (free >= 0 ? free / 2 : free) - bounds.y * scale;
+    const y = top + (free >= 0 ? free / 2 : free) - bounds.y * scale;
     this.#root.call(this.#behaviour.transform, zoomIdentity.translate(x, y).scale(scale));
     this.#fitted = true;
+  }
+
+  #room() {
+    const { width, height, top } = this.#size();
+    return { roomX: Math.max(width - 2 * MARGIN.side, 50), roomY: Math.max(height - top - MARGIN.bottom, 50), top };
   }
 
   /**
