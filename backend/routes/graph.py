@@ -20,7 +20,7 @@ router = APIRouter()
     responses={
         200: {
             "model": GraphAnswer,
-            "description": "What the snippet did. Also when it failed: then `status` is not ok and `problem` says why.",
+            "description": "What the snippet did. Also when it failed: then status is not ok, and problem says why.",
         },
         **FAILURES,
     },

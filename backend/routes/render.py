@@ -36,7 +36,7 @@ Format = Annotated[str, Query(alias="format", description=f"One of {', '.join(FO
     },
 )
 async def post_render(body: GraphRequest, request: Request, serving: ServingNow, name: Format = "svg") -> Response:
-    """Runs the snippet like `/api/graph` and draws the last step that has gradients."""
+    """Runs the snippet like /api/graph and draws the last step that has gradients."""
     kind = media_type(name)
     answer = await unless_gone(request, serving.runs.run(body))
     picture = await asyncio.to_thread(lambda: draw(GraphAnswer.model_validate_json(answer.body), name))
