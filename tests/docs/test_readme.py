@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from backend.app import create_app
 from backend.render import FORMATS
 from backend.routes import page
 from backend.settings import Settings
+from tests.serving import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,14 +29,9 @@ ADDRESS = "http://127.0.0.1:8000"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The address of a real server, as `make run` starts it."""
-    command = [sys.executable, "-m", "backend", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield re.findall(r"http://\S+", process.stdout.readline())[0]
-        finally:
-            process.terminate()
+    """The address of a real server, started like `make run`."""
+    with serve() as served:
+        yield served.url
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(urlsplit(command.split()[2].strip("'")).path))
