@@ -35,13 +35,13 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     if roots:
         step.loss = recorder.value_of(roots[0])
     watch.walk(roots)
-    before = {id(n.leaf): n.leaf.ref().grad is not None for n in watch.leaves if n.leaf is not None}  # type: ignore[union-attr]  # the graph holds it
+    older = {id(leaf) for _, leaf in recorder.grads.values()}
     recorder.backwards += 1
     try:
         with recorder.paused():
             return engine(outputs, *args, **kwargs)
     finally:
-        watch.finish(before)
+        watch.finish(older)
         step.closed = True
 
 
@@ -134,8 +134,8 @@ class _Watch:
 
         return hook
 
-    def finish(self, before: dict[int, bool]) -> None:
-        """Take the hooks off, and look at what has piled up in `.grad`."""
+    def finish(self, older: set[int]) -> None:
+        """Take the hooks off, and look at what has piled up in `.grad` of leaves (by id) that had an older gradient."""
         for handle in self.handles:
             handle.remove()
         recorder = self.recorder
@@ -145,7 +145,7 @@ class _Watch:
             grad = tensor.grad if tensor is not None else None
             if leaf is None or grad is None:
                 continue
-            if before.get(id(leaf)):
+            if id(leaf) in older:
                 self.step.slots.append((LEAF_GRAD, leaf, 0))
                 recorder.summariser.add(grad)
             recorder.know_grad(grad, leaf)

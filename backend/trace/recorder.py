@@ -153,7 +153,7 @@ class Recorder:
         value = self.table.get(id(tensor))
         held = self.grads.get(id(tensor))
         if held is not None and held[0]() is tensor:
-            if op.info.packet in ("zero_", "_foreach_zero_", "fill_", "_foreach_mul_", "mul_"):
+            if op.info.packet in ("zero_", "_foreach_zero_", "fill_"):
                 self.zero_grad(held[1], op.site)
             return True
         if tensor.requires_grad and tensor.is_leaf:
