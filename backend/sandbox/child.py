@@ -8,6 +8,7 @@ import fcntl
 import gc
 import json
 import os
+import select
 import signal
 import sys
 import traceback
@@ -38,12 +39,12 @@ MOST_DESCRIPTORS: Final = 256
 REQUIRED: Final = ("seccomp", "rlimits")
 
 
-def live(entry: Entry, config: Config, channel: int, text: int, lock: Lock, *, attack: bool) -> NoReturn:
+def live(entry: Entry, config: Config, channel: int, text: int, lock: Lock, *, attack: bool, settle: bool) -> NoReturn:
     """Everything from the fork to the end of the process."""
     code = exits.BROKEN
     try:
         place_descriptors(channel, text)
-        code = _serve(entry, config, lock, attack=attack)
+        code = _serve(entry, config, lock, attack=attack, settle=settle)
     except Stopped as stopped:
         code = exits.STOPPED[stopped.reason]
     except MemoryError:
@@ -54,7 +55,7 @@ def live(entry: Entry, config: Config, channel: int, text: int, lock: Lock, *, a
         os._exit(code)
 
 
-def _serve(entry: Entry, config: Config, lock: Lock, *, attack: bool) -> int:
+def _serve(entry: Entry, config: Config, lock: Lock, *, attack: bool, settle: bool) -> int:
     sender = Sender(config.limits.message_bytes)
     stopper = Stopper(WAKE_READ, WAKE_WRITE, sender, entry.rescue)
     stopper.prepare()
@@ -67,11 +68,18 @@ def _serve(entry: Entry, config: Config, lock: Lock, *, attack: bool) -> int:
         return exits.UNLOCKED
     if attack:
         return _attack(sender)
-    settle: Callable[[], None] | None = getattr(entry, "settle", None)
-    if settle is not None:
-        settle()
+    if settle:
+        _settle(entry)
     job = read_frame()
     return exits.DONE if job is None else _work(entry, config, sender, stopper, job)
+
+
+def _settle(entry: Entry) -> None:
+    """Let the entry prepare, step by step, until its job is here."""
+    steps = entry.settle() if hasattr(entry, "settle") else None
+    for _ in steps or ():
+        if select.select([CHANNEL], [], [], 0)[0]:
+            return
 
 
 def _attack(sender: Sender) -> int:

@@ -23,7 +23,7 @@ class Kind(IntEnum):
     HELLO = 1
     """Zygote: warmed up. `versions`, `threads`."""
     FORK = 2
-    """Server: one more child. `attack`: it is for the self-test."""
+    """Server: one more child. `attack`: it is for the self-test. `settle`: nobody waits for it yet."""
     FORKED = 3
     """Zygote: `pid`, `attack`, with channel, text and, where the system has it, pidfd."""
     EXITED = 4

@@ -10,8 +10,8 @@ from typing import Protocol, cast
 class Entry(Protocol):
     """Made once in the zygote; its children inherit it.
 
-    It may also have `settle() -> None`: called in a locked child while it waits for its job, to touch the memory that
-    a first job would otherwise have to copy.
+    It may also have `settle() -> Iterator[None] | None`: called in a locked child while it waits for its job, to touch
+    the memory that a first job would otherwise have to copy. As a generator it is left where it is when the job comes.
     """
 
     def warm_up(self) -> None:

@@ -7,8 +7,10 @@ and writing what is already open. Calls that only an attack makes end the proces
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from errno import ENOSYS, EPERM
+from functools import cache
 from typing import Final
 
 from backend.sandbox import bpf
@@ -58,9 +60,19 @@ DESCRIPTOR: Final = (1, 2, 3, 1030)
 X32: Final = 0x40000000
 
 
+ANY_PID: Final = 0xBEEFEED1
+"""Stands for the child's process id until that is known. No process id is this large."""
+
+
+@cache
+def template(machine: Machine) -> bytes:
+    """The filter with ANY_PID in it: made once in the zygote, since making it takes longer than all the rest."""
+    return bpf.assemble(program(machine, ANY_PID))
+
+
 def build(machine: Machine, pid: int) -> bytes:
     """The filter for a child with process id `pid`, ready for the kernel."""
-    return bpf.assemble(program(machine, pid))
+    return template(machine).replace(struct.pack("=I", ANY_PID), struct.pack("=I", pid))
 
 
 def program(machine: Machine, pid: int) -> list[Instruction]:

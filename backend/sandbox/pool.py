@@ -40,10 +40,11 @@ class Pool:
 
     def fill(self) -> None:
         """Ask for as many children as are missing."""
-        wanted = self._warm + sum(not demand.attack for demand in self._waiting)
-        for _ in range(wanted - len(self.idle) - self._forking):
+        waiting = sum(not demand.attack for demand in self._waiting)
+        missing = self._warm + waiting - len(self.idle) - self._forking
+        for _ in range(missing):
+            self._zygote.fork(settle=self._forking >= waiting)
             self._forking += 1
-            self._zygote.fork()
 
     async def take(self) -> ChildProcess:
         """A locked child that waits for its job. Raises SandboxGone when none can be had."""

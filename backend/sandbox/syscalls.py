@@ -94,7 +94,7 @@ _AARCH64: Final = {
 # fmt: on
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Machine:
     """One instruction set: the kernel's audit number for it, and its system calls by name."""
 

@@ -23,7 +23,7 @@ from backend.sandbox.child import MOST_DESCRIPTORS, forget_parent, live
 from backend.sandbox.config import Config
 from backend.sandbox.control import Control, Inbox, Kind, send
 from backend.sandbox.entry import Entry, load
-from backend.sandbox.lockdown import NOBODY, Held, lock
+from backend.sandbox.lockdown import NOBODY, Held, lock, prepare
 
 NAME: Final = "chainrule-zyg"
 """How `ps` shows the zygote."""
@@ -59,12 +59,12 @@ class Zygote:
                 if not inbox.receive(self._control):
                     return
                 for message in inbox.messages():
-                    self._fork(attack=message.fields["attack"])
+                    self._fork(attack=message.fields["attack"], settle=message.fields["settle"])
 
     def _say(self, kind: Kind, fields: dict[str, object], descriptors: tuple[int, ...] = ()) -> None:
         send(self._control, Control(kind, {**fields, "descriptors": len(descriptors)}, descriptors))
 
-    def _fork(self, *, attack: bool) -> None:
+    def _fork(self, *, attack: bool, settle: bool) -> None:
         ours, theirs = socket.socketpair()
         text_read, text_write = os.pipe()
         try:
@@ -76,7 +76,7 @@ class Zygote:
             return
         if pid == 0:
             forget_parent()
-            live(self._entry, self._config, theirs.fileno(), text_write, self._lock, attack=attack)
+            live(self._entry, self._config, theirs.fileno(), text_write, self._lock, attack=attack, settle=settle)
         handles = [ours.fileno(), text_read]
         with contextlib.suppress(OSError, AttributeError):  # before Linux 5.3, and not on macOS
             handles.append(os.pidfd_open(pid))
@@ -119,6 +119,7 @@ def main(lock_child: Callable[[Config, int], list[Held]] | None = None) -> None:
     entry = load(config.entry)
     entry.warm_up()
     tasks = _tasks_of_user() + MORE_TASKS
+    prepare()
     faulthandler.enable(file=2, all_threads=False)
     gc.collect()
     gc.freeze()

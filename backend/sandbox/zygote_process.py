@@ -82,12 +82,15 @@ class ZygoteProcess:
         self.versions = hello.fields["versions"]
         self.threads = hello.fields["threads"]
 
-    def fork(self, *, attack: bool = False) -> None:
-        """Ask for one more child; `on_child` or `on_failure` gets the answer, unless the zygote dies first."""
+    def fork(self, *, attack: bool = False, settle: bool = False) -> None:
+        """Ask for one more child; `on_child` or `on_failure` gets the answer, unless the zygote dies first.
+
+        `settle` lets it prepare for its job, which takes longer than a job and so is for when nobody waits.
+        """
         if self._control is None:
             return
         with contextlib.suppress(OSError):  # it is dying: the end of its socket will say so
-            send(self._control, Control(Kind.FORK, {"attack": attack}))
+            send(self._control, Control(Kind.FORK, {"attack": attack, "settle": settle}))
 
     async def stop(self) -> None:
         """End the zygote and all its children, and wait until they are gone."""
