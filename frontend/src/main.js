@@ -11,7 +11,7 @@ import { recall, remember } from "./memory.js";
 import { Editor } from "./panels/editor.js";
 import { showInspector } from "./panels/inspector.js";
 import { chipsOf } from "./panels/marks.js";
-import { showOutput } from "./panels/output.js";
+import { showOutput, summary } from "./panels/output.js";
 import { showSteps } from "./panels/steps.js";
 import { next, START } from "./run.js";
 import { fillLegend } from "./stage/legend.js";
@@ -213,7 +213,8 @@ class Page {
       this.#inspect();
       this.#chooseLine(before);
     }
-    showOutput(part("output-body"), state, this.#subject()?.graph.nodes.size ?? 0, {
+    part("summary").textContent = summary(state, this.#subject()?.graph.nodes.size ?? 0);
+    showOutput(part("output-body"), state, {
       onLine: (line) => this.#goTo(line),
       onRetry: () => void this.run(),
     });

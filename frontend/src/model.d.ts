@@ -227,7 +227,7 @@ export interface PlannedContainer {
   inPorts: number;
   outPorts: number;
   /** Ends: 0.. are items, then in-ports, then out-ports. */
-  edges: { from: number; to: number; label: Size | null }[];
+  edges: { from: number; to: number; label: Size | null; main: boolean }[];
   /** Items that stand in the first row. */
   first: number[];
   header: Size;

@@ -7,6 +7,8 @@ const INCH = 72;
 export const PADDING = 16;
 /** Up to so many things stand further apart. */
 const ROOMY = 12;
+/** How much straighter the lines that gradients come along are drawn. */
+const SPINE = 4;
 
 /**
  * Only local numbers appear in the text, so that equal structures have equal texts.
@@ -58,12 +60,13 @@ function ports(count, first, rank) {
  * @param {number} rows that a line without a label spans at least
  * @returns {string[]}
  */
-function edgeLines({ from, to, label }, i, rows) {
-  if (!label) return [`${from}->${to} [id=e${i} minlen=${rows}]`];
+function edgeLines({ from, to, label, main }, i, rows) {
+  const weight = main ? SPINE : 1;
+  if (!label) return [`${from}->${to} [id=e${i} minlen=${rows} weight=${weight}]`];
   return [
     `l${i} [width=${inches(label.width)} height=${inches(label.height)}]`,
-    `${from}->l${i} [id=e${i}]`,
-    `l${i}->${to} [id=f${i}]`,
+    `${from}->l${i} [id=e${i} weight=${weight}]`,
+    `l${i}->${to} [id=f${i} weight=${weight}]`,
   ];
 }
 

@@ -84,7 +84,8 @@ function drawSegments(visible, places, ground) {
     counters.set(segment.container, place + 1);
     const route = places.get(segment.container)?.routes[place];
     const origin = ground.frames.get(segment.container) ?? ground.root;
-    const middle = (route?.points ?? []).map((point) => absolute(point, origin));
+    const moved = segment.to.item === SEED;
+    const middle = moved ? [] : (route?.points ?? []).map((point) => absolute(point, origin));
     const label = route?.label ? absolute(route.label, origin) : null;
     return draft(segment, middle, label, ground);
   });

@@ -9,6 +9,7 @@ const SMALL = 12;
  * @typedef {object} Measures
  * @property {(item: string) => Size} sizeOf
  * @property {(segment: string) => Size | null} labelOf
+ * @property {(segment: string) => boolean} isMain a gradient came along it
  * @property {(container: string) => Size} headerOf
  * @property {(item: string) => boolean} isSource leaves and data
  */
@@ -38,7 +39,7 @@ export function planOf(visible, measures) {
  * @param {Measures} measures
  * @returns {PlannedContainer}
  */
-function plan(container, segments, open, { sizeOf, labelOf, headerOf, isSource }) {
+function plan(container, segments, open, { sizeOf, labelOf, headerOf, isMain, isSource }) {
   const places = new Map([...container.items, ...container.inPorts, ...container.outPorts].map((id, i) => [id, i]));
   /** @param {End} end */
   const place = (end) => places.get(end.item ?? end.port ?? "") ?? 0;
@@ -48,7 +49,12 @@ function plan(container, segments, open, { sizeOf, labelOf, headerOf, isSource }
     items: container.items.map((id) => (open.has(id) ? id : sizeOf(id))),
     inPorts: container.inPorts.length,
     outPorts: container.outPorts.length,
-    edges: segments.map(({ id, from, to }) => ({ from: place(from), to: place(to), label: labelOf(id) })),
+    edges: segments.map(({ id, from, to }) => ({
+      from: place(from),
+      to: place(to),
+      label: labelOf(id),
+      main: isMain(id),
+    })),
     first,
     header: headerOf(container.id),
   };

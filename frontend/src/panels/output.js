@@ -1,6 +1,6 @@
 /** The output: what was printed, the last value, notices, the problem, and one line on how it went. */
 
-/** @import {Health, Output, Run, State, Trouble} from "../model.d.ts" */
+/** @import {Health, Output, Problem, Run, State, Trouble} from "../model.d.ts" */
 
 import { countText, durationText } from "../number.js";
 import { html, nothing, render } from "./template.js";
@@ -17,16 +17,14 @@ const SHOWN = 400;
 /**
  * @param {HTMLElement} host
  * @param {State} state
- * @param {number} nodes of the graph on the stage
  * @param {Actions} actions
  */
-export function showOutput(host, state, nodes, actions) {
+export function showOutput(host, state, actions) {
   render(
     html`
       ${state.phase === "trouble" && state.trouble ? troubleCard(state.trouble, actions) : nothing}
       ${state.phase === "stopped" ? html`<p class="notice">Stopped. What is shown is from the run before.</p>` : nothing}
       ${state.run ? runView(state.run, actions) : nothing}
-      <p class="summary" data-summary>${summary(state, nodes)}</p>
     `,
     host,
   );
@@ -52,18 +50,33 @@ function troubleCard(trouble, { onRetry }) {
  * @param {Actions} actions
  */
 function runView(run, actions) {
-  const { problem } = run;
+  const { problem, result, notices } = run;
   return html`
-    ${problem
-      ? html`<div class="problem" data-problem>
-          <strong>${problem.kind}${problem.line ? html` · ${lineLink(problem.line, actions)}` : nothing}</strong>
-          <p class="message">${problem.message}</p>
-        </div>`
-      : nothing}
+    ${problem ? problemCard(problem, actions) : nothing}
     <div class="printed">${cutMiddle(run.output).map((piece) => printed(piece, actions))}</div>
-    ${run.result ? html`<button class="print result" data-result @click=${() => actions.onLine(run.result?.line ?? 1)}>${run.result.text}</button>` : nothing}
-    ${run.notices.map((notice) => html`<p class="notice">${notice.message}${notice.line ? html` (${lineLink(notice.line, actions)})` : nothing}</p>`)}
+    ${result
+      ? html`<button class="print result" data-result @click=${() => actions.onLine(result.line)}>${result.text}</button>`
+      : nothing}
+    ${notices.map(
+      ({ message, line }) => html`<p class="notice">${message}${line === null ? nothing : html` (${lineLink(line, actions)})`}</p>`,
+    )}
+    ${problem || result || notices.length > 0 || run.output.length > 0 ? nothing : html`<p class="quiet">Nothing was printed.</p>`}
   `;
+}
+
+/**
+ * In full only where no line of the editor carries it.
+ *
+ * @param {Problem} problem
+ * @param {Actions} actions
+ */
+function problemCard({ kind, line, message, explanation, suggestion }, actions) {
+  return html`<div class="problem" data-problem>
+    <strong>${kind}${line === null ? nothing : html` · ${lineLink(line, actions)}`}</strong>
+    <p class="message">${message}</p>
+    ${line === null && explanation ? html`<p>${explanation}</p>` : nothing}
+    ${line === null && suggestion ? html`<p>${suggestion}</p>` : nothing}
+  </div>`;
 }
 
 /**
@@ -95,14 +108,19 @@ function printed(piece, { onLine }) {
   return html`<button class="print ${piece.stream}" title="printed by line ${line}" @click=${() => onLine(line)}>${text}</button>`;
 }
 
+const ENDED = {
+  ok: "ran in", error: "failed after", timeout: "stopped after", memory: "stopped after", crashed: "crashed after",
+  cancelled: "stopped after",
+};
+
 /**
  * @param {State} state
- * @param {number} nodes
+ * @param {number} nodes of the graph on the stage
+ * @returns {string} `ran in 14 ms · 6 nodes · sandboxed`
  */
-function summary(state, nodes) {
-  if (!state.run) return state.phase === "running" ? "running…" : "";
-  const how = { ok: "ran in", error: "failed after", timeout: "stopped after", memory: "stopped after", crashed: "crashed after", cancelled: "stopped after" };
-  const parts = [`${how[state.run.status]} ${durationText(state.run.timings.total)}`, countText(nodes, "node")];
+export function summary(state, nodes) {
+  if (!state.run) return state.phase === "running" ? "running\u2026" : "";
+  const parts = [`${ENDED[state.run.status]} ${durationText(state.run.timings.total)}`, countText(nodes, "node")];
   if (state.health) parts.push(safety(state.health));
   return parts.join(" \u00b7 ");
 }

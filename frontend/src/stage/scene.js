@@ -43,6 +43,7 @@ export function sceneOf(graph, hierarchy, step, open, steady) {
   const plan = planOf(visible, {
     sizeOf: (item) => /** @type {Card} */ (cards.get(item)),
     labelOf: (segment) => labelSize(carried.get(segment)?.label ?? "", steady),
+    isMain: (segment) => carried.get(segment)?.backward ?? false,
     headerOf: (id) => headerSize(/** @type {import("../model.d.ts").Container} */ (hierarchy.containers.get(id))),
     isSource: (item) => /^(leaf|data)$/.test(cards.get(item)?.kind ?? ""),
   });
