@@ -1,0 +1,120 @@
+"""`python -m tests.bench`: every snippet of the benchmark, inside the tracer and end to end.
+
+Prints Markdown and writes `build/bench.json`. The one place outside `backend/trace` that runs the tracer directly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from tests.bench import endtoend
+from tests.serving import ROOT, Served, serve
+
+SNIPPETS: Final = Path(__file__).parent / "snippets"
+CLIENTS: Final = (1, 8, 32)
+
+
+def main() -> None:
+    """Measure what was asked for; under four minutes for all."""
+    flags = _flags().parse_args()
+    seconds = 1.0 if flags.quick else 2.5
+    only = [name for name in flags.only.split(",") if name]
+    paths = [path for path in sorted(SNIPPETS.glob("*.py")) if not only or path.stem.partition("_")[0] in only]
+    if not paths:
+        raise SystemExit(
+            f"no snippet called {flags.only}; there are {', '.join(p.stem for p in SNIPPETS.glob('*.py'))}"
+        )
+    found: dict[str, Any] = {"machine": machine(), "snippets": {}}
+    for path in paths:
+        _say(f"{path.stem}: inside")
+        found["snippets"][path.stem] = {"inside": inside(path, seconds)}
+    with serve() as server:
+        for path in paths:
+            _say(f"{path.stem}: end to end")
+            found["snippets"][path.stem]["end_to_end"] = asdict(endtoend.measure(server, path.read_text(), seconds))
+        found["throughput"] = throughput(server, seconds)
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build" / "bench.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    sys.stdout.write(markdown(found))
+
+
+def inside(path: Path, seconds: float) -> dict[str, Any]:
+    """In a process of its own, on one core: nothing that ran before may matter."""
+    command = [sys.executable, "-m", "tests.bench.inside", str(path), str(seconds)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def throughput(server: Served, seconds: float) -> dict[str, float]:
+    """Answers per second of the smallest snippet."""
+    code = (SNIPPETS / "w1_expression.py").read_text("utf-8")
+    rates = {}
+    for clients in CLIENTS:
+        _say(f"w1 with {clients} clients")
+        rates[str(clients)] = endtoend.throughput(server, code, clients, seconds)
+    return rates
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    cpus = Path("/proc/cpuinfo")
+    names = (
+        [line.partition(":")[2].strip() for line in cpus.read_text().splitlines() if "model name" in line]
+        if (cpus.exists())
+        else []
+    )
+    return {
+        "cpu": names[0] if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The tables, times in milliseconds."""
+    lines = [
+        f"{found['machine']['cpu']}, {found['machine']['cores']} cores, Python {found['machine']['python']}; "
+        "medians, milliseconds",
+        "",
+        "| snippet | eager | traced | ratio | end to end | queue | run | trace | encode | status "
+        "| nodes | edges | steps | kB |",
+        "| --- |" + " ---: |" * 8 + " --- |" + " ---: |" * 4,
+    ]
+    for name, row in found["snippets"].items():
+        inner, outer = row["inside"], row["end_to_end"]
+        parts = [_ms(outer["parts"][part]) for part in ("queue", "run", "trace", "encode")]
+        cells = [name, _ms(inner["eager"]), _ms(inner["run"]), f"{inner['ratio']:.1f}", _ms(outer["wall"]), *parts]
+        counts = [outer[field] for field in ("nodes", "edges", "steps")]
+        cells += [outer["status"], *(f"{count:,}" for count in counts), f"{outer['bytes'] / 1000:,.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    rates = "; ".join(f"{rate:.0f} with {clients}" for clients, rate in found["throughput"].items())
+    return "\n".join([*lines, "", f"w1, answers per second by clients: {rates}", ""])
+
+
+def _ms(value: float) -> str:
+    return f"{value:.3f}" if value < 1 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(f"{words}\n")
+
+
+def _flags() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m tests.bench", description="Measure the tracer and the server.")
+    parser.add_argument("--only", default="", help="some snippets: w1,w3")
+    parser.add_argument("--quick", action="store_true", help="one second for each measurement instead of two and a half")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
