@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from backend.schema.base import Model
 
@@ -27,8 +27,8 @@ class Options(Model):
 class GraphRequest(Model):
     """A snippet and how to run it."""
 
-    model_config = {
-        "json_schema_extra": {
+    model_config = ConfigDict(
+        json_schema_extra={
             "examples": [
                 {
                     "code": "a = torch.tensor(2.0, requires_grad=True)\n"
@@ -40,7 +40,7 @@ class GraphRequest(Model):
                 }
             ]
         }
-    }
+    )
 
     code: str = Field(description="Python with torch, nn, F and math at hand.")
     options: Options = Field(default_factory=Options)

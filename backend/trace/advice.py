@@ -21,8 +21,9 @@ _PATTERNS: Final[tuple[tuple[str, str, Advice], ...]] = (
         "RuntimeError",
         r"grad can be implicitly created only for scalar outputs",
         (
-            "backward() starts from one number, the loss. This tensor has several elements, so there is no single gradient.",
-            "Reduce it to a scalar first (`.sum()` or `.mean()`), or say what to weigh each element with: `y.backward(torch.ones_like(y))`.",
+            "backward() starts from one number, the loss. This tensor has several elements, so which one is meant?",
+            "Reduce it to a scalar first (`.sum()` or `.mean()`), or say what to weigh each element with: "
+            "`y.backward(torch.ones_like(y))`.",
         ),
     ),
     (
@@ -30,7 +31,8 @@ _PATTERNS: Final[tuple[tuple[str, str, Advice], ...]] = (
         r"Trying to backward through the graph a second time",
         (
             "backward() frees what the graph saved, to save memory, so the same graph can be used once.",
-            "Compute the forward pass again before the second backward(), or keep the graph: `loss.backward(retain_graph=True)`.",
+            "Compute the forward pass again before the second backward(), or keep the graph: "
+            "`loss.backward(retain_graph=True)`.",
         ),
     ),
     (
@@ -38,7 +40,8 @@ _PATTERNS: Final[tuple[tuple[str, str, Advice], ...]] = (
         r"does not require grad and does not have a grad_fn",
         (
             "No tensor that this one was computed from requires a gradient, so there is no graph to go back through.",
-            "Create the inputs with `requires_grad=True`, and compute outside `torch.no_grad()` and without `.detach()` or `.item()`.",
+            "Create the inputs with `requires_grad=True`, and compute outside `torch.no_grad()` and without "
+            "`.detach()` or `.item()`.",
         ),
     ),
     (
@@ -53,8 +56,8 @@ _PATTERNS: Final[tuple[tuple[str, str, Advice], ...]] = (
         "RuntimeError",
         r"modified by an inplace operation",
         (
-            "backward needs a value as it was in the forward pass, and an in-place operation (one ending in `_`, `+=`, or an assignment to "
-            "a slice) has overwritten it.",
+            "backward needs a value as it was in the forward pass, and an in-place operation (one ending in `_`, `+=`, "
+            "or an assignment to a slice) has overwritten it.",
             "Use the operation that makes a new tensor: `x = x + 1` instead of `x += 1`.",
         ),
     ),
@@ -71,46 +74,66 @@ _PATTERNS: Final[tuple[tuple[str, str, Advice], ...]] = (
         r"mat1 and mat2 shapes cannot be multiplied|size mismatch|inconsistent tensor size|must be 2D|batch1",
         (
             "In `A @ B` the last dimension of A must equal the second to last of B: [n, k] @ [k, m] gives [n, m].",
-            "Look at both shapes. Often one has to be transposed (`B.T`), or the layer's in_features must be the input's last dimension.",
+            "Look at both shapes. Often one has to be transposed (`B.T`), or the layer's in_features must be the "
+            "input's last dimension.",
         ),
     ),
     (
         "RuntimeError",
         r"The size of tensor a \(\d+\) must match the size of tensor b",
         (
-            "Two shapes go together if, from the right, each pair of sizes is equal or one of them is 1 (broadcasting). These do not.",
+            "Two shapes go together if, from the right, each pair of sizes is equal or one of them is 1 "
+            "(broadcasting). These do not.",
             "Print both shapes; `unsqueeze`, `reshape` or `.T` brings the sizes that belong together under each other.",
         ),
     ),
     (
         "RuntimeError",
         r"shape '.*' is invalid for input of size",
-        ("view and reshape keep the number of elements.", "The product of the new sizes must be the old one; `-1` in one place lets torch work it out."),
+        (
+            "view and reshape keep the number of elements.",
+            "The product of the new sizes must be the old one; `-1` in one place lets torch work it out.",
+        ),
     ),
     (
         "RuntimeError",
         r"expected (?:m1 and m2|scalar type|both|all tensors|.*) .*(?:dtype|scalar type|type)",
-        ("Two tensors of different types met in one operation.", "Convert one: `.float()`, `.long()`, or `.to(other.dtype)`."),
+        (
+            "Two tensors of different types met in one operation.",
+            "Convert one: `.float()`, `.long()`, or `.to(other.dtype)`.",
+        ),
     ),
     (
         "IndexError",
         r"Dimension out of range",
-        ("`dim` counts the dimensions from 0; negative ones count from the back.", "Compare `dim` with the tensor's number of dimensions, `x.ndim`."),
+        (
+            "`dim` counts the dimensions from 0; negative ones count from the back.",
+            "Compare `dim` with the tensor's number of dimensions, `x.ndim`.",
+        ),
     ),
     (
         "IndexError",
         r"index out of range in self|out of bounds|out of range",
-        ("An index points past the end.", "Indices go from 0 to size - 1. For an embedding, every index must be smaller than num_embeddings."),
+        (
+            "An index points past the end.",
+            "Indices go from 0 to size - 1. For an embedding, every index must be smaller than num_embeddings.",
+        ),
     ),
     (
         "RuntimeError",
         r"can't start new thread|Resource temporarily unavailable",
-        ("The sandbox does not start processes or many threads.", "Run it in the snippet's own thread; DataLoader works with num_workers=0."),
+        (
+            "The sandbox does not start processes or many threads.",
+            "Run it in the snippet's own thread; DataLoader works with num_workers=0.",
+        ),
     ),
     (
         "AttributeError",
         r"cannot assign (module|parameters?) before Module.__init__\(\) call",
-        ("nn.Module has to set itself up before it can hold layers.", "Make `super().__init__()` the first line of your `__init__`."),
+        (
+            "nn.Module has to set itself up before it can hold layers.",
+            "Make `super().__init__()` the first line of your `__init__`.",
+        ),
     ),
     (
         "TypeError",
@@ -130,7 +153,8 @@ _PATTERNS: Final[tuple[tuple[str, str, Advice], ...]] = (
 )
 
 _UNAVAILABLE: Final[Mapping[str, str]] = {
-    "torch.compile": "torch.compile needs a compiler, and none is available here. Run the model as it is: the graph is the same.",
+    "torch.compile": "torch.compile needs a compiler, and none is available here. Run the model as it is: "
+    "the graph is the same.",
     "torchvision": "torchvision is not installed. Make images with torch.rand(3, H, W).",
     "torch.hub": "torch.hub downloads, and there is no network here. Define the model in the snippet.",
     "matplotlib": "matplotlib is not installed: the page draws values, gradients and the loss by itself.",
@@ -159,17 +183,22 @@ def _name_error(error: BaseException, namespace: Mapping[str, Any]) -> Advice:
         return f"Nothing is called {name!r} here.", f"Did you mean {near[0]!r}?"
     if name in sys.modules:
         return f"{name!r} is a module that was not imported.", f"Put `import {name}` at the top."
-    return f"Nothing is called {name!r} here.", f"Define it first, for example `{name} = torch.tensor(1.0, requires_grad=True)`."
+    return (
+        f"Nothing is called {name!r} here.",
+        f"Define it first, for example `{name} = torch.tensor(1.0, requires_grad=True)`.",
+    )
 
 
-def _import_error(error: BaseException, namespace: Mapping[str, Any]) -> Advice:
+def _import_error(error: BaseException, _namespace: Mapping[str, Any]) -> Advice:
     name = (getattr(error, "name", None) or str(error)).split(".")[0]
     known = _UNAVAILABLE.get(name)
-    available = "Available are torch, numpy and Python's standard library as far as it needs no files, network or processes."
+    available = (
+        "Available are torch, numpy and Python's standard library as far as it needs no files, network or processes."
+    )
     return f"{name!r} is not available here.", known or available
 
 
-def _os_error(error: BaseException, namespace: Mapping[str, Any]) -> Advice:
+def _os_error(error: BaseException, _namespace: Mapping[str, Any]) -> Advice:
     text = str(error)
     if isinstance(error, BlockingIOError) or "fork" in text:
         return "Processes are not available here.", "Do the work in the snippet itself."

@@ -58,7 +58,13 @@ def bindings(
 
 def _tensor(line: int, name: str, seen: Shown) -> Any:
     return BindingMessage(
-        line=line, name=name, type_name="Tensor", text=tensor_text(seen.summary), grad_fn=seen.grad_fn, node=seen.node, step=seen.step
+        line=line,
+        name=name,
+        type_name="Tensor",
+        text=tensor_text(seen.summary),
+        grad_fn=seen.grad_fn,
+        node=seen.node,
+        step=seen.step,
     )
 
 
@@ -69,9 +75,14 @@ def shown_value(value: Value, summary: Summary, node: str, step: int) -> Shown:
 
 
 def tensor_text(summary: Summary) -> str:
-    """ "5.0", "[1.0, 2.0]" or "[4, 64]": the values if they fit, else the shape."""
+    """The values if they fit ("5.0", "[1.0, 2.0]"), else the shape ("[4, 64]")."""
     numel = math.prod(summary.shape)
-    if summary.count == numel and numel <= 4 and len(summary.shape) <= 1 and not summary.dtype.startswith("torch.complex"):
+    if (
+        summary.values == numel
+        and numel <= 4
+        and len(summary.shape) <= 1
+        and not summary.dtype.startswith("torch.complex")
+    ):
         code, size = ("d", 8) if summary.wide else ("f", 4)
         values = struct.unpack_from(f"<{numel}{code}", summary.payload, STATISTICS * size)
         texts = [number_text(v, summary.dtype) for v in values]
@@ -92,7 +103,7 @@ def number_text(value: float, dtype: str) -> str:
 
 
 def brief(held: Any) -> str:
-    """repr in one short line; for a module, its class and sizes."""
+    """Repr in one short line; for a module, its class and sizes."""
     if isinstance(held, torch.nn.Module):
         return type_of(held)
     if isinstance(held, torch.optim.Optimizer):

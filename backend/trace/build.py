@@ -13,11 +13,11 @@ from backend.trace.bindings import Shown, shown_value
 from backend.trace.groups import Groups
 from backend.trace.names import Names
 from backend.trace.nodes import describe_op, describe_source, describe_unseen
-from backend.trace.records import EngineNode, Op, Site, Step, Value
 from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, VALUE
+from backend.trace.records import EngineNode, Op, Site, Step, Value
 from backend.trace.source import Source
 from backend.trace.summary import Summary
-from backend.wire.messages import Edge, GraphMessage, Slot, StepMessage, UpdateRecord
+from backend.wire.messages import Edge, GraphMessage, Next, Slot, StepMessage, UpdateRecord
 
 Messages = list[GraphMessage | StepMessage]
 
@@ -81,7 +81,7 @@ class _Layout:
         self._next_functions()
         self._count_outputs()
         floats, doubles = self._slots()
-        return GraphMessage("", self.nodes, self.edges, self.groups.used(self.nodes), self.slots, floats, doubles)
+        return GraphMessage("", self.nodes, self.edges, self.groups.used(), self.slots, floats, doubles)
 
     # nodes
 
@@ -110,7 +110,9 @@ class _Layout:
             node = self.place.get(self._key(what)) if isinstance(what, Value) else None
             if isinstance(what, Value) and node is None and what.op is op:
                 node = len(self.nodes)
-            kept.append((name, what, None if node is None else f"n{node}", what.output if isinstance(what, Value) else 0))
+            kept.append(
+                (name, what, None if node is None else f"n{node}", what.output if isinstance(what, Value) else 0)
+            )
         return kept
 
     def _engine_place(self, node: EngineNode) -> int:
@@ -123,7 +125,7 @@ class _Layout:
         place = self.place.get(key)
         if place is None:
             place = self.place[key] = len(self.nodes)
-            self.nodes.append(describe_unseen(f"n{place}", node, self.builder.source))
+            self.nodes.append(describe_unseen(f"n{place}", node))
         return place
 
     # edges
@@ -173,11 +175,11 @@ class _Layout:
             if node.leaf is not None:
                 continue
             self.nodes[self._engine_place(node)].next_functions = [
-                {
-                    "name": None if following is None else following.name.split("::")[-1],
-                    "node": None if following is None else f"n{self._engine_place(following)}",
-                    "output": output,
-                }
+                Next(
+                    name=None if following is None else following.name.split("::")[-1],
+                    node=None if following is None else f"n{self._engine_place(following)}",
+                    output=output,
+                )
                 for following, output in node.nexts
             ]
 
@@ -209,7 +211,7 @@ class _Layout:
                 summary.device,
                 summary.wide,
                 offsets[wide],
-                summary.count,
+                summary.values,
                 summary.thumb,
             )
             seen.add((kind, target, slot.output))
@@ -291,9 +293,7 @@ class _Layout:
 
 
 def _first(summary: Summary) -> float | None:
-    if math.prod(summary.shape) != 1 or not summary.count:
+    if math.prod(summary.shape) != 1 or not summary.values:
         return None
     code = "<d" if summary.wide else "<f"
     return float(struct.unpack_from(code, summary.payload, 2 * (8 if summary.wide else 4))[0])
-
-

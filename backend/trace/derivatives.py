@@ -1,22 +1,23 @@
 """The derivative rule of each op, for each input, in words and in LaTeX.
 
-The rules are those of torch's own `derivatives.yaml` (shipped in the wheel as torchgen/packaged/autograd/derivatives.yaml);
-`source` names the entry. `G` stands for the gradient that entered the node, ∂L/∂out. Ops without a rule here say nothing:
-the saved tensors then tell what backward uses.
+The rules are those of torch's own `derivatives.yaml` (in the wheel: torchgen/packaged/autograd/derivatives.yaml);
+`source` names the entry. `G` stands for the gradient that entered the node, ∂L/∂out. Ops without a rule here say
+nothing: the saved tensors then tell what backward uses.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 from backend.trace.records import Op
+from backend.wire.messages import Rule
 
-Rule = tuple[str, str]
+Words = tuple[str, str]
 """(text, LaTeX), with {self}, {other} … for the inputs, {out} for the result and {G} for its gradient."""
 
-_ELEMENTWISE: Final[Mapping[str, tuple[str, Rule]]] = {
+_ELEMENTWISE: Final[Mapping[str, tuple[str, Words]]] = {
     "neg": ("neg", ("-grad", "-{G}")),
     "exp": ("exp", ("grad * result", r"{G} \cdot e^{{{self}}}")),
     "log": ("log", ("grad / self", r"{G} \cdot \frac{{1}}{{{self}}}")),
@@ -33,7 +34,10 @@ _ELEMENTWISE: Final[Mapping[str, tuple[str, Rule]]] = {
     "gelu": ("gelu", ("grad * gelu'(self)", r"{G} \cdot \bigl(\Phi({self}) + {self}\,\varphi({self})\bigr)")),
     "silu": (
         "silu",
-        ("grad * sigmoid(self) * (1 + self * (1 - sigmoid(self)))", r"{G} \cdot \sigma({self})\,\bigl(1 + {self}\,(1-\sigma({self}))\bigr)"),
+        (
+            "grad * sigmoid(self) * (1 + self * (1 - sigmoid(self)))",
+            r"{G} \cdot \sigma({self})\,\bigl(1 + {self}\,(1-\sigma({self}))\bigr)",
+        ),
     ),
     "clone": ("clone", ("grad", "{G}")),
     "sum": ("sum", ("grad, expanded to self's shape", r"{G} \cdot \mathbf{{1}}")),
@@ -48,17 +52,23 @@ _ELEMENTWISE: Final[Mapping[str, tuple[str, Rule]]] = {
     "expand": ("expand", ("grad summed over the expanded dims", r"\textstyle\sum {G}")),
     "select": ("select.int", ("grad at the selected place, 0 elsewhere", r"\operatorname{{place}}({G})")),
     "slice": ("slice.Tensor", ("grad at the sliced places, 0 elsewhere", r"\operatorname{{place}}({G})")),
-    "_softmax": ("_softmax", ("(grad - (grad * result).sum(dim)) * result", r"\bigl({G} - \textstyle\sum {G} \odot {out}\bigr) \odot {out}")),
+    "_softmax": (
+        "_softmax",
+        ("(grad - (grad * result).sum(dim)) * result", r"\bigl({G} - \textstyle\sum {G} \odot {out}\bigr) \odot {out}"),
+    ),
     "_log_softmax": ("_log_softmax", ("grad - exp(result) * grad.sum(dim)", r"{G} - e^{{{out}}} \textstyle\sum {G}")),
 }
 
-_BINARY: Final[Mapping[str, tuple[str, tuple[Rule, ...]]]] = {
+_BINARY: Final[Mapping[str, tuple[str, tuple[Words, ...]]]] = {
     "add": ("add.Tensor", (("grad", "{G}"), ("grad * alpha", "{G}"))),
     "sub": ("sub.Tensor", (("grad", "{G}"), ("-grad * alpha", "-{G}"))),
     "mul": ("mul.Tensor", (("grad * other", r"{G} \cdot {b}"), ("grad * self", r"{G} \cdot {a}"))),
     "div": (
         "div.Tensor",
-        (("grad / other", r"{G} \cdot \frac{{1}}{{{b}}}"), ("-grad * self / other**2", r"{G} \cdot \left(-\frac{{{a}}}{{{b}^2}}\right)")),
+        (
+            ("grad / other", r"{G} \cdot \frac{{1}}{{{b}}}"),
+            ("-grad * self / other**2", r"{G} \cdot \left(-\frac{{{a}}}{{{b}^2}}\right)"),
+        ),
     ),
     "mm": ("mm", (("grad @ mat2.t()", r"{G}\,{b}^{{\top}}"), ("self.t() @ grad", r"{a}^{{\top}}\,{G}"))),
     "bmm": ("bmm", (("grad @ mat2.mT", r"{G}\,{b}^{{\top}}"), ("self.mT @ grad", r"{a}^{{\top}}\,{G}"))),
@@ -72,8 +82,20 @@ _BINARY: Final[Mapping[str, tuple[str, tuple[Rule, ...]]]] = {
             ("mat1.t() @ grad", r"{b}^{{\top}}\,{G}"),
         ),
     ),
-    "maximum": ("maximum", (("grad where self >= other", r"{G} \cdot [{a} \ge {b}]"), ("grad where self < other", r"{G} \cdot [{a} < {b}]"))),
-    "minimum": ("minimum", (("grad where self <= other", r"{G} \cdot [{a} \le {b}]"), ("grad where self > other", r"{G} \cdot [{a} > {b}]"))),
+    "maximum": (
+        "maximum",
+        (
+            ("grad where self >= other", r"{G} \cdot [{a} \ge {b}]"),
+            ("grad where self < other", r"{G} \cdot [{a} < {b}]"),
+        ),
+    ),
+    "minimum": (
+        "minimum",
+        (
+            ("grad where self <= other", r"{G} \cdot [{a} \le {b}]"),
+            ("grad where self > other", r"{G} \cdot [{a} > {b}]"),
+        ),
+    ),
     "mse_loss": (
         "mse_loss",
         (
@@ -86,7 +108,7 @@ _BINARY: Final[Mapping[str, tuple[str, tuple[Rule, ...]]]] = {
 _PLAIN_NAME = re.compile(r"[A-Za-z]\Z")
 
 
-def rules(op: Op) -> list[dict[str, Any]]:
+def rules(op: Op) -> list[Rule]:
     """The rule for every tensor input of `op` that wants a gradient; empty where none is written down."""
     packet = op.info.packet.rstrip("_") if not op.info.packet.endswith("__") else op.info.packet
     names = [_symbol(v.names, fallback) for v, fallback in zip(op.inputs, _argument_names(op), strict=False)]
@@ -115,7 +137,7 @@ def _with_number(op: Op, names: list[str]) -> list[str]:
     return [*names, f"{number:g}" if number is not None else r"\text{other}"]
 
 
-def _pow(op: Op, names: list[str]) -> list[dict[str, Any]]:
+def _pow(op: Op, names: list[str]) -> list[Rule]:
     exponent = next((v for n, v in op.attributes if n == "exponent"), None)
     if not isinstance(exponent, (int, float)) or not op.inputs[0].requires_grad:
         return []
@@ -125,22 +147,20 @@ def _pow(op: Op, names: list[str]) -> list[dict[str, Any]]:
     return [_derivative(op, 0, "pow.Tensor_Scalar", rule, names)]
 
 
-def _derivative(op: Op, place: int, entry: str, rule: Rule, names: list[str]) -> dict[str, Any]:
+def _derivative(op: Op, place: int, entry: str, rule: Words, names: list[str]) -> Rule:
     out = _symbol(op.values[0].names if op.values else [], "out")
     text, latex = rule
-    fields: Callable[[int], str] = lambda i: names[i] if i < len(names) else r"\text{?}"  # noqa: E731  # used three times below
-    right = latex.format(
-        G=rf"\frac{{\partial L}}{{\partial {out}}}", self=fields(0), a=fields(0), b=fields(1), c=fields(2), out=out
-    )
+    a, b, c = (names[i] if i < len(names) else r"\text{?}" for i in range(3))
+    right = latex.format(G=rf"\frac{{\partial L}}{{\partial {out}}}", self=a, a=a, b=b, c=c, out=out)
     left = rf"\frac{{\partial L}}{{\partial {names[place]}}}"
     arguments = _argument_names(op)
-    return {
-        "input": arguments[place] if place < len(arguments) else f"input{place}",
-        "target_input": place,
-        "text": text,
-        "latex": f"{left} = {right}",
-        "source": f"derivatives.yaml: {entry}",
-    }
+    return Rule(
+        input=arguments[place] if place < len(arguments) else f"input{place}",
+        target_input=place,
+        text=text,
+        latex=f"{left} = {right}",
+        source=f"derivatives.yaml: {entry}",
+    )
 
 
 def _argument_names(op: Op) -> list[str]:

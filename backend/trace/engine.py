@@ -1,7 +1,7 @@
 """Watches a backward pass: one hook on each autograd node that it will visit.
 
-A post hook gives each edge's own contribution (`grad_inputs`, aligned with `next_functions`) and, where several edges meet,
-the sum that entered (`grad_outputs`). The order in which hooks fire is the engine's own order.
+A post hook gives each edge's own contribution (`grad_inputs`, aligned with `next_functions`) and, where several edges
+meet, the sum that entered (`grad_outputs`). The order in which hooks fire is the engine's own order.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch.utils.hooks import RemovableHandle
 
-from backend.trace.records import EngineNode, Step
 from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, LEAF_GRAD, Recorder
+from backend.trace.records import EngineNode, Step
 from backend.trace.saved import saved_of
 from backend.trace.source import learner_site
 
@@ -23,7 +23,7 @@ Grads = Sequence[torch.Tensor | None]
 def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequence[Any], args: Any, kwargs: Any) -> Any:
     """Run autograd's engine from `outputs` with every node on the way watched.
 
-    `outputs` are the tensors (or gradient edges) that backward starts from; `args` and `kwargs` go to the engine as they are.
+    `outputs` are the tensors (or gradient edges) that backward starts from; `args` and `kwargs` go to the engine.
     """
     recorder.finish_op()
     roots = [o for o in outputs if isinstance(o, torch.Tensor) and o.grad_fn is not None]
@@ -129,7 +129,7 @@ class _Watch:
         return hook
 
     def _accumulated(self, node: EngineNode) -> Callable[[Grads, Grads], None]:
-        def hook(grad_inputs: Grads, grad_outputs: Grads) -> None:
+        def hook(_grad_inputs: Grads, _grad_outputs: Grads) -> None:
             self.step.events.append((BACKWARD, node, self.site))
 
         return hook
@@ -150,5 +150,3 @@ class _Watch:
                 recorder.summariser.add(grad)
             recorder.know_grad(grad, leaf)
         recorder.summariser.flush()
-
-

@@ -37,7 +37,7 @@ class Groups:
             return self._existing(value.origin.modules)
         return None
 
-    def used(self, nodes: list[Any]) -> list[Any]:
+    def used(self) -> list[Any]:
         """The groups, outer before inner."""
         return list(self._made.values())
 
@@ -98,7 +98,7 @@ def _label(module: Any, owner: Any) -> str:
 
 
 def type_of(module: Any) -> str:
-    """ "Linear(64, 256)": the class and what it was made with, short."""
+    """The class and what it was made with, short: "Linear(64, 256)"."""
     name = type(module).__name__
     try:
         made_with = str(module.extra_repr())

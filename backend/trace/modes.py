@@ -14,14 +14,16 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from backend.trace.records import Call, OpInfo
 from backend.trace.recorder import Recorder
+from backend.trace.records import Call, OpInfo
 from backend.trace.source import FILENAME, learner_frame
 
 _INFOS: dict[Any, OpInfo] = {}
 
-_QUIET = frozenset({"__repr__", "__format__", "__str__", "__deepcopy__", "__reduce_ex__", "backward", "tolist", "numpy"})
-"""Functions whose insides are not the learner's ops: printing, copying, and backward, which the engine's watch tells."""
+_QUIET = frozenset(
+    {"__repr__", "__format__", "__str__", "__deepcopy__", "__reduce_ex__", "backward", "tolist", "numpy"}
+)
+"""Functions whose insides are not the learner's ops: printing, copying, and backward, which `engine` watches."""
 
 _active: list[Recorder] = []
 """The recorder of the run in this process, if one is recording. One process, one run."""
@@ -41,7 +43,7 @@ class ForwardMode(TorchDispatchMode):
         return False
 
     def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch annotates no argument of it
         self.recorder = recorder
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -53,7 +55,7 @@ class ForwardMode(TorchDispatchMode):
         if info is None:
             info = _INFOS[func] = OpInfo(func)
         if info.writes:
-            recorder.before_write(info, args)
+            recorder.before_write()
         out = func(*args, **(kwargs or {}))
         recorder.add(info, args, kwargs or {}, out)
         return out
@@ -128,7 +130,7 @@ def install(run_backward: Callable[..., Any]) -> None:
 
 
 def _wrap_engine(run_backward: Callable[..., Any]) -> None:
-    engine = torch.autograd._engine_run_backward
+    engine: Callable[..., Any] = vars(torch.autograd)["_engine_run_backward"]
 
     def watched(outputs: Any, *args: Any, **kwargs: Any) -> Any:
         recorder = active()
@@ -147,7 +149,7 @@ def _wrap_engine(run_backward: Callable[..., Any]) -> None:
             return make_grads(*args, **kwargs)
 
     torch.autograd._make_grads = unwatched
-    torch.autograd._engine_run_backward = watched  # type: ignore[assignment]  # same signature, watched
+    vars(torch.autograd)["_engine_run_backward"] = watched
 
 
 def _wrap_modules() -> None:
@@ -168,10 +170,10 @@ def _wrap_modules() -> None:
             recorder.named(out, (caller.f_code, caller.f_lasti))
         return out
 
-    torch.nn.Module.__call__ = call  # type: ignore[method-assign,assignment]  # same signature, watched
+    torch.nn.Module.__call__ = call  # type: ignore[method-assign]  # same signature, watched
 
 
-def _before_step(optimizer: Any, args: Any, kwargs: Any) -> None:
+def _before_step(_optimizer: Any, _args: Any, _kwargs: Any) -> None:
     recorder = active()
     if recorder is not None:
         recorder.finish_op()
@@ -179,7 +181,7 @@ def _before_step(optimizer: Any, args: Any, kwargs: Any) -> None:
         recorder.suspended += 1
 
 
-def _after_step(optimizer: Any, args: Any, kwargs: Any) -> None:
+def _after_step(optimizer: Any, _args: Any, _kwargs: Any) -> None:
     recorder = active()
     if recorder is None or not recorder.suspended:
         return
@@ -196,10 +198,10 @@ class Watching:
 
     def __enter__(self) -> None:
         for mode in self._modes:
-            mode.__enter__()
+            mode.__enter__()  # type: ignore[no-untyped-call]  # likewise
         _active.append(self._recorder)
 
     def __exit__(self, *error: object) -> None:
         _active.clear()
         for mode in reversed(self._modes):
-            mode.__exit__(None, None, None)
+            mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # likewise

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from backend.trace.records import Step, Value
 from backend.trace.recorder import Recorder
+from backend.trace.records import Step, Value
 from backend.trace.source import Source, stored_names
 
 
 class Names:
-    """Resolves names from the places where results were stored, from modules, and last from the namespace by identity."""
+    """Finds names where results were stored, in modules, and last in the namespace by identity."""
 
     def __init__(self, recorder: Recorder, source: Source, namespace: dict[str, Any]) -> None:
         self.recorder = recorder

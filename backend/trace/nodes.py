@@ -9,14 +9,16 @@ import torch
 
 from backend.trace.derivatives import rules
 from backend.trace.records import EngineNode, Op, Value
-from backend.trace.source import Source
-from backend.wire.messages import Node
+from backend.trace.source import Source, spread
+from backend.wire.messages import Node, Saved
 
 _NOISE = frozenset({"pin_memory", "layout", "device", "memory_format", "non_blocking", "generator"})
 """Arguments that say where and how a tensor is kept, not what is computed."""
 
 
-def describe_op(id: str, op: Op, group: str | None, source: Source, saved: list[tuple[str, Any, str | None, int]]) -> Any:
+def describe_op(
+    id: str, op: Op, group: str | None, source: Source, saved: list[tuple[str, Any, str | None, int]]
+) -> Any:
     """The node of an op that was recorded."""
     span = source.span(op.site)
     requires_grad = any(v.requires_grad for v in op.values)
@@ -27,10 +29,7 @@ def describe_op(id: str, op: Op, group: str | None, source: Source, saved: list[
         op=_name(op),
         grad_fn=op.grad_fn,
         names=[n for v in op.values for n in v.names],
-        line=span and span.line,
-        column=span and span.column,
-        end_line=span and span.end_line,
-        end_column=span and span.end_column,
+        **spread(span),
         group=group,
         is_leaf=not requires_grad,
         requires_grad=requires_grad,
@@ -55,10 +54,7 @@ def describe_source(id: str, value: Value, user: Op | None, group: str | None, s
         op=_name(origin) if origin is not None else (_name(maker) if maker is not None else "tensor"),
         grad_fn=maker.grad_fn if maker is not None else None,
         names=list(value.names),
-        line=span and span.line,
-        column=span and span.column,
-        end_line=span and span.end_line,
-        end_column=span and span.end_column,
+        **spread(span),
         group=group,
         is_leaf=maker is None or not value.requires_grad,
         requires_grad=value.requires_grad,
@@ -67,7 +63,7 @@ def describe_source(id: str, value: Value, user: Op | None, group: str | None, s
     )
 
 
-def describe_unseen(id: str, node: EngineNode, source: Source) -> Any:
+def describe_unseen(id: str, node: EngineNode) -> Any:
     """An autograd node for which no op was seen: a view that autograd made anew, or C++ that no mode can watch."""
     name = node.name.split("::")[-1]
     plain = name.removesuffix("Backward").rstrip("0123456789").removesuffix("Backward")
@@ -124,19 +120,18 @@ def _attribute(value: Any) -> Any:
     return None
 
 
-def _saved(name: str, what: Any, node: str | None, output: int) -> dict[str, Any]:
+def _saved(name: str, what: Any, node: str | None, output: int) -> Saved:
     if isinstance(what, Value):
-        return {
-            "name": name,
-            "node": node,
-            "output": output if node else 0,
-            "shape": list(what.shape),
-            "dtype": str(what.dtype),
-            "text": None,
-        }
+        return Saved(
+            name=name,
+            node=node,
+            output=output if node else 0,
+            shape=list(what.shape),
+            dtype=str(what.dtype),
+        )
     if isinstance(what, tuple):
-        return {"name": name, "node": None, "output": 0, "shape": list(what[0]), "dtype": what[1], "text": None}
-    return {"name": name, "node": None, "output": 0, "shape": None, "dtype": None, "text": str(what)}
+        return Saved(name=name, shape=list(what[0]), dtype=what[1])
+    return Saved(name=name, text=str(what))
 
 
 def _reason(op: Op) -> str:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Final, Literal
 
 from backend.trace.source import Source, learner_site
 
+Stream = Literal["stdout", "stderr"]
+
+STREAMS: Final[tuple[Stream, ...]] = ("stdout", "stderr")
+
 
 class Printed(io.TextIOBase):
-    """Stands in for sys.stdout or sys.stderr. Text is sent in lines; past `budget` characters (shared) it is dropped, once said."""
+    """Stands in for sys.stdout or sys.stderr. Past `budget` characters, which both share, text is dropped."""
 
-    def __init__(self, stream: str, source: Source, budget: list[int], send: Callable[[str, str, int | None], None]) -> None:
+    def __init__(
+        self, stream: Stream, source: Source, budget: list[int], send: Callable[[Stream, str, int | None], None]
+    ) -> None:
         super().__init__()
         self._stream = stream
         self._source = source

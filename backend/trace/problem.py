@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from backend.errors import Stopped
 from backend.trace.advice import advise
-from backend.trace.source import FILENAME, Source, Span
-from backend.wire.messages import Job, ProblemMessage
+from backend.trace.source import FILENAME, Source, Span, spread
+from backend.wire.messages import Job, ProblemMessage, TraceFrame
 
 _ALLOCATION: Final = re.compile(r"tried to allocate (\d+) bytes|alloc(?:ate)? (\d+) bytes", re.IGNORECASE)
 _FRAMES: Final = 30
@@ -21,7 +21,7 @@ def explain(error: BaseException, source: Source, job: Job, namespace: Mapping[s
     spans = _spans(error.__traceback__, source)
     place = spans[-1][0] if spans else None
     if isinstance(error, Stopped):
-        return stopped(error.reason, place and place.line, job)
+        return stopped(error.reason, place.line if place is not None else None, job)
     if _is_memory(error):
         return _memory(error, place, job)
     explanation, suggestion = advise(error, namespace)
@@ -31,12 +31,10 @@ def explain(error: BaseException, source: Source, job: Job, namespace: Mapping[s
         message=_first_lines(str(error)) or type(error).__name__,
         explanation=explanation,
         suggestion=suggestion,
-        line=place and place.line,
-        column=place and place.column,
-        end_line=place and place.end_line,
-        end_column=place and place.end_column,
+        **spread(place),
         traceback=[
-            {"line": span.line, "function": function, "code": source.text(span.line)} for span, function in spans[-_FRAMES:]
+            TraceFrame(line=span.line, function=function, code=source.text(span.line))
+            for span, function in spans[-_FRAMES:]
         ],
     )
 
@@ -81,11 +79,8 @@ def _memory(error: BaseException, place: Span | None, job: Job) -> Any:
         status="memory",
         message=message,
         explanation="All tensors that are alive count, and those that the graph saved for backward.",
-        suggestion='Use smaller sizes, or make the tensors on device="meta": they have shapes and a graph, and no values.',
-        line=place and place.line,
-        column=place and place.column,
-        end_line=place and place.end_line,
-        end_column=place and place.end_column,
+        suggestion='Use smaller sizes, or make the tensors on device="meta": shapes and a graph, and no values.',
+        **spread(place),
         limit="memory",
     )
 
@@ -110,6 +105,6 @@ def _spans(traceback: TracebackType | None, source: Source) -> list[tuple[Span, 
 
 
 def _first_lines(text: str) -> str:
-    """torch appends C++ frames and hints about debug builds to some messages: not for a learner."""
+    """Torch appends C++ frames and hints about debug builds to some messages: not for a learner."""
     kept = text.split("\nException raised from")[0].split("\nCUDA kernel errors")[0].strip()
     return kept if len(kept) <= 4000 else kept[:4000] + " …"

@@ -1,8 +1,8 @@
 """Keeps what the modes and the engine see, in order, and cuts it into steps.
 
-A step begins with the first forward op after a backward, an update or a zero_grad. Whether an op is a forward op of the next
-step or an afterthought of this one (`loss.item()`, an accuracy computed from this step's prediction, `lr * w.grad`) is told
-by what it reads: only results of this step, or a `.grad`, and it is an afterthought.
+A step begins with the first forward op after a backward, an update or a zero_grad. Whether an op is a forward op of the
+next step or an afterthought of this one (`loss.item()`, an accuracy computed from this step's prediction,
+`lr * w.grad`) is told by what it reads: only results of this step, or a `.grad`, and it is an afterthought.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Recorder:
 
     # forward
 
-    def before_write(self, info: OpInfo, args: tuple[Any, ...]) -> None:
+    def before_write(self) -> None:
         """An op is about to write to tensors that may be waiting to be summarised."""
         self.finish_op()
         self.summariser.flush()
@@ -195,8 +195,8 @@ class Recorder:
             op.sequence = grad_fn._sequence_nr()
             self.by_sequence[op.sequence] = op
 
-    def value_of(self, tensor: _Tensor) -> Value:
-        """The value that a tensor is now; a new leaf or data value if the recorder never saw it made."""
+    def known(self, tensor: _Tensor) -> Value | None:
+        """The value that a tensor is now, if the recorder has seen it: by identity, or by the op that made it."""
         value = self.table.get(id(tensor))
         if value is not None and value.ref() is tensor:
             return value
@@ -205,6 +205,13 @@ class Recorder:
             op = self.by_sequence.get(grad_fn._sequence_nr())
             if op is not None and tensor.output_nr < len(op.values):
                 return op.values[tensor.output_nr]
+        return None
+
+    def value_of(self, tensor: _Tensor) -> Value:
+        """The value that a tensor is now; a new leaf or data value if the recorder never saw it made."""
+        value = self.known(tensor)
+        if value is not None:
+            return value
         value = Value(tensor)
         value.requires_grad = tensor.requires_grad
         self.table[id(tensor)] = value
@@ -213,7 +220,9 @@ class Recorder:
     def _is_saving(self, tensor: _Tensor) -> bool:
         """Autograd detaches an op's result to save it for backward; nobody asked for that detach."""
         call = self.call
-        return call is not None and call.name not in ("detach", "data", "__get__", "clone") and self._last_output(tensor)
+        return (
+            call is not None and call.name not in ("detach", "data", "__get__", "clone") and self._last_output(tensor)
+        )
 
     def _last_output(self, tensor: _Tensor) -> bool:
         value = self.table.get(id(tensor))

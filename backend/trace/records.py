@@ -18,7 +18,19 @@ class Value:
     `op` is None for leaves and data. `origin` is then the factory call that made it, if it was seen.
     """
 
-    __slots__ = ("dtype", "is_parameter", "names", "op", "origin", "output", "ref", "requires_grad", "shape", "step", "used")
+    __slots__ = (
+        "dtype",
+        "is_parameter",
+        "names",
+        "op",
+        "origin",
+        "output",
+        "ref",
+        "requires_grad",
+        "shape",
+        "step",
+        "used",
+    )
 
     def __init__(self, tensor: torch.Tensor, op: Op | None = None, output: int = 0) -> None:
         self.ref: weakref.ref[torch.Tensor] = weakref.ref(tensor)

@@ -6,7 +6,6 @@ backward runs. What is kept here is which value each one is, never the tensor.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,39 +26,32 @@ def saved_of(node: Any, recorder: Recorder) -> Saved:
         except RuntimeError as error:
             found.append((attribute[7:], str(error).split(".")[0]))
             continue
-        _keep(attribute[7:], kept, node, recorder, found)
+        _keep(attribute[7:], kept, recorder, found)
     if not found:
         for kept in _custom(node):
-            _keep("saved_tensors", kept, node, recorder, found)
+            _keep("saved_tensors", kept, recorder, found)
     return found
 
 
-def _keep(name: str, kept: Any, node: Any, recorder: Recorder, found: Saved) -> None:
+def _keep(name: str, kept: Any, recorder: Recorder, found: Saved) -> None:
     if isinstance(kept, torch.Tensor):
-        found.append((name, _what(kept, node, recorder)))
+        found.append((name, _what(kept, recorder)))
     elif isinstance(kept, (tuple, list)) and kept and isinstance(kept[0], torch.Tensor):
-        found.extend((f"{name}[{i}]", _what(t, node, recorder)) for i, t in enumerate(kept) if isinstance(t, torch.Tensor))
+        found.extend((f"{name}[{i}]", _what(t, recorder)) for i, t in enumerate(kept) if isinstance(t, torch.Tensor))
 
 
-def _what(tensor: torch.Tensor, node: Any, recorder: Recorder) -> Any:
-    if tensor.grad_fn is node:
-        op = recorder.by_sequence.get(node._sequence_nr())
-        if op is not None and tensor.output_nr < len(op.values):
-            return op.values[tensor.output_nr]
-    value = recorder.table.get(id(tensor))
-    if value is not None and value.ref() is tensor:
-        return value
-    grad_fn = tensor.grad_fn
-    if grad_fn is not None:
-        op = recorder.by_sequence.get(grad_fn._sequence_nr())
-        if op is not None and tensor.output_nr < len(op.values):
-            return op.values[tensor.output_nr]
-    return (tuple(tensor.shape), str(tensor.dtype))
+def _what(tensor: torch.Tensor, recorder: Recorder) -> Any:
+    return recorder.known(tensor) or (tuple(tensor.shape), str(tensor.dtype))
 
 
-@cache
+_known: dict[type, tuple[str, ...]] = {}
+
+
 def _attributes(kind: type) -> tuple[str, ...]:
-    return tuple(name for name in dir(kind) if name.startswith("_saved_"))
+    names = _known.get(kind)
+    if names is None:
+        names = _known[kind] = tuple(name for name in dir(kind) if name.startswith("_saved_"))
+    return names
 
 
 def _custom(node: Any) -> tuple[Any, ...]:

@@ -26,10 +26,10 @@ from backend.trace.bindings import bindings
 from backend.trace.build import Builder
 from backend.trace.modes import Watching
 from backend.trace.names import Names
-from backend.trace.output import Printed
+from backend.trace.output import STREAMS, Printed, Stream
 from backend.trace.problem import explain, stopped
-from backend.trace.records import Step
 from backend.trace.recorder import Recorder
+from backend.trace.records import Step
 from backend.trace.source import FILENAME, Source
 from backend.trace.summary import Summary
 from backend.wire.messages import DoneMessage, Job, NoticeMessage, OutputMessage, ProblemMessage, ResultMessage
@@ -110,7 +110,7 @@ class Session:
         """Pack a message and hand it on; one that is too large is replaced by a word about it."""
         frame = msgspec.msgpack.encode(message)
         if len(frame) > self.job.message_bytes:
-            text = f"a {type(message).__name__} of {len(frame)} bytes is more than can be sent at once ({self.job.message_bytes})"
+            text = f"a {type(message).__name__} of {len(frame)} bytes is over the limit of {self.job.message_bytes}"
             frame = msgspec.msgpack.encode(NoticeMessage(kind="too_large", message=text))
             self.cut = True
         self._send(frame)
@@ -157,7 +157,7 @@ class Session:
         self.namespace.update(torch=torch, nn=torch.nn, F=functional, math=math, __builtins__=builtins)
         sys.modules["__main__"] = self.module
         linecache.cache[FILENAME] = (len(self.job.code), None, self.job.code.splitlines(keepends=True), FILENAME)
-        for name in ("stdout", "stderr"):
+        for name in STREAMS:
             printed = Printed(name, self.source, self.budget, self._on_output)
             self.printed.append(printed)
             setattr(sys, name, printed)
@@ -167,7 +167,7 @@ class Session:
             random.seed(self.job.seed)
             np.random.seed(self.job.seed % 2**32)
 
-    def _on_output(self, stream: str, text: str, line: int | None) -> None:
+    def _on_output(self, stream: Stream, text: str, line: int | None) -> None:
         self.send(OutputMessage(stream=stream, text=text, line=line))
 
     def _auto_backward(self, snippet: Snippet) -> None:

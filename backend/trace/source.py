@@ -9,7 +9,7 @@ import dis
 import sys
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import Final
+from typing import Any, Final
 
 from backend.trace.records import Site
 
@@ -40,6 +40,13 @@ def learner_site(depth: int = 1) -> Site | None:
     """Where in the learner's code we are, seen from the caller's caller."""
     frame = learner_frame(sys._getframe(depth + 1))
     return None if frame is None else (frame.f_code, frame.f_lasti)
+
+
+def spread(span: Span | None) -> dict[str, Any]:
+    """The fields of a message that say where: `line`, `column`, `end_line`, `end_column`."""
+    if span is None:
+        return {}
+    return {"line": span.line, "column": span.column, "end_line": span.end_line, "end_column": span.end_column}
 
 
 class Source:
@@ -92,7 +99,10 @@ def _instructions(code: CodeType) -> _Listing:
     known = _listed.get(id(code))
     if known is None:
         instructions = list(dis.get_instructions(code))
-        known = _listed[id(code)] = (code, (instructions, {ins.offset: place for place, ins in enumerate(instructions)}))
+        known = _listed[id(code)] = (
+            code,
+            (instructions, {ins.offset: place for place, ins in enumerate(instructions)}),
+        )
     return known[1]
 
 
@@ -102,8 +112,8 @@ _stored: dict[tuple[int, int], tuple[CodeType, tuple[tuple[str | None, ...], ...
 def stored_names(site: Site) -> tuple[tuple[str | None, ...], ...]:
     """The names that the value made at `site` is stored under.
 
-    One tuple per output: `y = f(x)` gives `(("y",),)`, `a, b = f(x)` gives `(("a",), ("b",))`, `x.w = y = f()` both names.
-    Empty when the value is used, not stored.
+    One tuple per output: `y = f(x)` gives `(("y",),)`, `a, b = f(x)` gives `(("a",), ("b",))`, `x = y = f()` both
+    names. Empty when the value is used, not stored.
     """
     key = (id(site[0]), site[1])
     known = _stored.get(key)

@@ -1,7 +1,7 @@
 """Tensors into numbers, many at a time.
 
-Summarising a tensor on its own costs more than most ops do, nearly all of it in the calls. So tensors wait here, and are
-reduced together: all small ones as one flat array cut by `reduceat`, each large one with three passes.
+Summarising a tensor on its own costs more than most ops do, nearly all of it in the calls. So tensors wait here, and
+are reduced together: small ones as one flat array cut by `reduceat`, larger ones stacked by shape, the largest alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ ALONE: Final = 1 << 18
 CANCELLED: Final = 1e-3
 """Below this share of mean**2, a variance from sums of squares has lost its digits."""
 
-NARROW: Final = frozenset({torch.float32, torch.float16, torch.bfloat16, torch.bool, torch.uint8, torch.int8, torch.int16})
+NARROW: Final = frozenset(
+    {torch.float32, torch.float16, torch.bfloat16, torch.bool, torch.uint8, torch.int8, torch.int16}
+)
 """Types whose every value float32 holds exactly; the others travel as float64."""
 
 Waiting = tuple[int, torch.Tensor]
@@ -38,7 +40,7 @@ class Summary(NamedTuple):
     dtype: str
     device: str
     wide: bool
-    count: int
+    values: int
     thumb: tuple[int, int] | None
     payload: bytes
     """STATISTICS numbers, then the values or the thumbnail: float64 if `wide`, else float32."""
@@ -139,7 +141,7 @@ class Summariser:
             self._reduce_alike(shape, batch[first : first + at_once])
 
     def _without_views(self, shape: torch.Size, batch: list[Waiting]) -> list[Waiting]:
-        """`batch` less the tensors that show the very elements of one before: those need only a thumbnail of their own."""
+        """`batch` less the tensors that show the very elements of one before: those need only their own thumbnail."""
         fresh: list[Waiting] = []
         again: list[tuple[int, int, torch.Tensor]] = []
         for index, tensor in batch:
@@ -172,7 +174,7 @@ class Summariser:
         self._looked_at.clear()
 
     def _reduce_small(self, groups: list[tuple[int, list[Waiting]]], dtype: torch.dtype, *, wide: bool) -> None:
-        """Tensors with at most `preview` elements, by (numel, tensors of one shape): all values, and statistics of each."""
+        """Tensors of at most `preview` elements, by (numel, tensors of one shape): every value, and statistics."""
         stacks = [torch.stack([t for _, t in batch]).reshape(-1).to(dtype).numpy() for _, batch in groups]
         flat = np.concatenate(stacks)
         counts = np.repeat([n for n, _ in groups], [len(batch) for _, batch in groups])
@@ -347,7 +349,9 @@ def _block_means(array: Array, axis: int, cells: int) -> Array:
         split = (*array.shape[:axis], cells, size // cells, *array.shape[axis + 1 :])
         # torch's sum over a middle axis is vectorised, numpy's is not
         total = torch.from_numpy(array).reshape(split).sum(axis + 1).numpy()
-        return np.divide(total, size // cells, dtype=array.dtype)
+        means: Array = np.divide(total, size // cells, dtype=array.dtype)
+        return means
     starts = np.arange(cells) * size // cells
     lengths = np.diff(starts, append=size).astype(array.dtype)
-    return np.add.reduceat(array, starts, axis=axis) / lengths.reshape(-1, *[1] * (array.ndim - axis - 1))
+    uneven: Array = np.add.reduceat(array, starts, axis=axis) / lengths.reshape(-1, *[1] * (array.ndim - axis - 1))
+    return uneven

@@ -10,22 +10,25 @@ import torch
 from backend.trace.session import Session
 from backend.wire.messages import Job
 
-MODULES: Final = (
-    # torch imports these lazily
-    "torch._dynamo torch.utils.checkpoint torch.func torch.distributions torch.utils.data torch.nn.utils torch.fft torch.linalg "
-    "torch.special torch.sparse torch.autograd.forward_ad torch.autograd.gradcheck torch.autograd.functional "
-    "torch.nn.utils.parametrizations torch.nn.utils.rnn torch.nn.attention torch.optim.lr_scheduler torch.optim.swa_utils "
-    "torch.testing torch.utils._foreach_utils torch._tensor_str torch.masked torch.nested torch.onnx torch.jit torch.hub "
-    "torch.profiler torch.quasirandom "
-    # what snippets import
-    "numpy numpy.linalg numpy.random math cmath random statistics itertools functools operator collections collections.abc "
-    "dataclasses typing enum abc contextlib copy time datetime string re textwrap pprint json decimal fractions numbers heapq "
-    "bisect warnings logging io types inspect traceback gc weakref uuid hashlib base64 struct array csv pickle argparse timeit "
-    "os os.path sys pathlib shutil tempfile subprocess threading queue concurrent.futures asyncio socket urllib.request "
-    "multiprocessing calendar locale zlib unicodedata secrets graphlib ast dis typing_extensions "
-    # codecs are modules too
-    "encodings.idna encodings.utf_8 encodings.ascii encodings.latin_1 encodings.cp437"
+LAZY: Final = (
+    "torch._dynamo torch.utils.checkpoint torch.func torch.distributions torch.utils.data torch.nn.utils torch.fft "
+    "torch.linalg torch.special torch.sparse torch.autograd.forward_ad torch.autograd.gradcheck torch.hub torch.onnx "
+    "torch.autograd.functional torch.nn.utils.parametrizations torch.nn.utils.rnn torch.nn.attention torch.profiler "
+    "torch.optim.lr_scheduler torch.optim.swa_utils torch.testing torch.utils._foreach_utils torch._tensor_str "
+    "torch.masked torch.nested torch.jit torch.quasirandom"
 )
+"""What torch imports when it is first needed, which after the lock is too late."""
+
+STANDARD: Final = (
+    "numpy numpy.linalg numpy.random math cmath random statistics itertools functools operator collections "
+    "collections.abc dataclasses typing enum abc contextlib copy time datetime string re textwrap pprint json decimal "
+    "fractions numbers heapq bisect warnings logging io types inspect traceback gc weakref uuid hashlib base64 struct "
+    "array csv pickle argparse timeit os os.path sys pathlib shutil tempfile subprocess threading queue "
+    "concurrent.futures asyncio socket urllib.request multiprocessing calendar locale zlib unicodedata secrets "
+    "graphlib ast dis typing_extensions encodings.idna encodings.utf_8 encodings.ascii encodings.latin_1 "
+    "encodings.cp437"
+)
+"""What snippets import. Codecs are modules too."""
 
 _REHEARSAL: Final = """
 a = torch.tensor(2.0, requires_grad=True)
@@ -38,7 +41,7 @@ loss
 
 def import_everything() -> None:
     """Import every module that a snippet may ask for. One that this platform lacks is left out."""
-    for name in MODULES.split():
+    for name in f"{LAZY} {STANDARD}".split():
         try:
             importlib.import_module(name)
         except ImportError:
@@ -53,5 +56,5 @@ def import_everything() -> None:
 def touch() -> None:
     """Rehearse: run a small snippet through the tracer and throw the messages away."""
     state = torch.random.get_rng_state()
-    Session(Job(code=_REHEARSAL), lambda frame: None).run()
+    Session(Job(code=_REHEARSAL), lambda _frame: None).run()
     torch.random.set_rng_state(state)

@@ -25,7 +25,20 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from backend.schema import Binding, GraphEdge, GraphGroup, GraphNode, Notice, Output, Problem, Result
+from backend.schema import (
+    Binding,
+    Derivative,
+    Frame,
+    GraphEdge,
+    GraphGroup,
+    GraphNode,
+    NextFunction,
+    Notice,
+    Output,
+    Problem,
+    Result,
+    SavedTensor,
+)
 from backend.wire.struct import struct_for
 
 PROTOCOL: Final = 1
@@ -44,10 +57,18 @@ if TYPE_CHECKING:
     Node = GraphNode
     Edge = GraphEdge
     Group = GraphGroup
+    Saved = SavedTensor
+    Next = NextFunction
+    Rule = Derivative
+    TraceFrame = Frame
 else:
     Node = struct_for(GraphNode)
     Edge = struct_for(GraphEdge)
     Group = struct_for(GraphGroup)
+    Saved = struct_for(SavedTensor)
+    Next = struct_for(NextFunction)
+    Rule = struct_for(Derivative)
+    TraceFrame = struct_for(Frame)
 
 
 class Slot(msgspec.Struct, array_like=True, frozen=True):

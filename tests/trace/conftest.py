@@ -67,9 +67,9 @@ def entry() -> Entry:
     return made
 
 
-@pytest.fixture()
+@pytest.fixture
 def trace(entry: Entry) -> Iterator[Callable[..., Told]]:
-    """`trace(code, **options)` runs a snippet under the tracer, checks every message as the server does, and folds them."""
+    """`trace(code, **options)` runs a snippet, checks every message as the server does, and folds them."""
 
     def run(code: str, **options: Any) -> Told:
         frames: list[bytes] = []

@@ -27,10 +27,20 @@ def test_a_failing_snippet_tells_its_graph_up_to_the_failing_line(trace: Any) ->
         ("x = 1\ny = undefinedd", "NameError", 2, "undefinedd"),
         ("xs = torch.ones(2)\nprint(x)", "NameError", 2, "Did you mean 'xs'?"),
         ("x = torch.ones(2, requires_grad=True)\n(x * 2).backward()", "RuntimeError", 2, "scalar"),
-        ("x = torch.ones(1, requires_grad=True)\ny = x * x\ny.backward()\ny.backward()", "RuntimeError", 4, "retain_graph"),
+        (
+            "x = torch.ones(1, requires_grad=True)\ny = x * x\ny.backward()\ny.backward()",
+            "RuntimeError",
+            4,
+            "retain_graph",
+        ),
         ("x = torch.tensor([1, 2], requires_grad=True)", "RuntimeError", 1, "2.0"),
         ("x = torch.ones(3)\nx.sum().backward()", "RuntimeError", 2, "requires_grad=True"),
-        ("class N(nn.Module):\n    def __init__(self):\n        self.l = nn.Linear(1, 1)\nN()", "AttributeError", 3, "super().__init__()"),
+        (
+            "class N(nn.Module):\n    def __init__(self):\n        self.l = nn.Linear(1, 1)\nN()",
+            "AttributeError",
+            3,
+            "super().__init__()",
+        ),
         ("import nothing_like_this", "ModuleNotFoundError", 1, "Available"),
         ("def f(n):\n    return f(n + 1)\nf(0)", "RecursionError", 2, "stop"),
         ("x = [1, 2", "SyntaxError", 1, "never closed"),
@@ -57,7 +67,9 @@ def test_output_is_cut_and_says_so(trace: Any) -> None:
 
 
 def test_each_line_tells_what_it_bound(trace: Any) -> None:
-    told = trace("x = torch.tensor(2.0, requires_grad=True)\nlr = 0.1\ny = z = x * 3\nm = nn.Linear(2, 3)\na, b = x + 1, x + 2")
+    told = trace(
+        "x = torch.tensor(2.0, requires_grad=True)\nlr = 0.1\ny = z = x * 3\nm = nn.Linear(2, 3)\na, b = x + 1, x + 2"
+    )
     shown = {(b.line, b.name): (b.text, b.grad_fn) for b in told.answer.bindings}
     assert shown == {
         (1, "x"): ("2.0", None),
@@ -77,7 +89,8 @@ def test_a_node_knows_its_line_and_columns(trace: Any) -> None:
 
 def test_modules_and_composite_functions_are_groups(trace: Any) -> None:
     told = trace(
-        "net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())\nx = torch.ones(2, 4)\nloss = F.cross_entropy(net(x), torch.tensor([0, 1]))\nloss.backward()"
+        "net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())\nx = torch.ones(2, 4)\n"
+        "loss = F.cross_entropy(net(x), torch.tensor([0, 1]))\nloss.backward()"
     )
     groups = {g.id: g for g in told.graph().groups}
     labels = {(g.kind, g.label, g.type): g.parent and groups[g.parent].label for g in groups.values()}
@@ -93,9 +106,14 @@ def test_modules_and_composite_functions_are_groups(trace: Any) -> None:
 
 
 def test_the_rule_of_each_input_is_told(trace: Any) -> None:
-    told = trace("x = torch.tensor(2.0, requires_grad=True)\ny = torch.tensor(5.0, requires_grad=True)\nz = x * y\nz.backward()")
+    told = trace(
+        "x = torch.tensor(2.0, requires_grad=True)\ny = torch.tensor(5.0, requires_grad=True)\nz = x * y\nz.backward()"
+    )
     rules = told.node("z").derivatives
-    assert [(r.input, r.target_input, r.text) for r in rules] == [("self", 0, "grad * other"), ("other", 1, "grad * self")]
+    assert [(r.input, r.target_input, r.text) for r in rules] == [
+        ("self", 0, "grad * other"),
+        ("other", 1, "grad * self"),
+    ]
     assert rules[0].latex == r"\frac{\partial L}{\partial x} = \frac{\partial L}{\partial z} \cdot y"
     assert rules[0].source == "derivatives.yaml: mul.Tensor"
 
@@ -103,7 +121,8 @@ def test_the_rule_of_each_input_is_told(trace: Any) -> None:
 def test_special_values_and_types_survive(trace: Any) -> None:
     told = trace(
         "x = torch.tensor([1.0, float('nan'), float('inf'), -float('inf'), 3.0]) * 1\nc = torch.tensor([1+2j]) * 1\n"
-        "i = torch.tensor([2**40]) + 1\ne = torch.zeros(0, 3) + 1\nm = torch.zeros(3, device='meta') + 1\nh = torch.ones(2, dtype=torch.float16) / 3"
+        "i = torch.tensor([2**40]) + 1\ne = torch.zeros(0, 3) + 1\n"
+        "m = torch.zeros(3, device='meta') + 1\nh = torch.ones(2, dtype=torch.float16) / 3"
     )
     x = told.step().values[told.node("x").id]
     assert x.values == [1.0, "NaN", "Infinity", "-Infinity", 3.0]
@@ -117,7 +136,10 @@ def test_special_values_and_types_survive(trace: Any) -> None:
 
 
 def test_statistics_are_torchs(trace: Any) -> None:
-    told = trace("x = torch.randn(7)\na = x * 1\nb = torch.randn(300, 40) * 3 + 100\nc = b.t() * 1\nd = torch.randn(600, 600) + 5\ne = d * 1")
+    told = trace(
+        "x = torch.randn(7)\na = x * 1\nb = torch.randn(300, 40) * 3 + 100\nc = b.t() * 1\n"
+        "d = torch.randn(600, 600) + 5\ne = d * 1"
+    )
     for name in "abcde":
         summary, tensor = told.step().values[told.node(name).id], told.namespace[name]
         expected = (tensor.min(), tensor.max(), tensor.mean(), tensor.std())

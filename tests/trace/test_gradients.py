@@ -9,9 +9,7 @@ import torch
 
 
 def test_contributions_along_edges_add_up_to_the_gradient_of_the_node(trace: Any) -> None:
-    told = trace(
-        "a = torch.tensor(2.0, requires_grad=True)\nb = a * 3\nc = b * b\nd = b + c\nd.backward()"
-    )
+    told = trace("a = torch.tensor(2.0, requires_grad=True)\nb = a * 3\nc = b * b\nd = b + c\nd.backward()")
     assert sorted(told.contributions("b")) == [1.0, 6.0, 6.0]
     assert told.grad("b") == 13.0
     assert told.contributions("a") == [39.0]
@@ -74,9 +72,7 @@ def test_a_gradient_that_piles_up_shows_what_entered_and_what_is_in_grad(trace: 
 
 
 def test_a_second_backward_through_the_same_graph_is_a_step_of_its_own(trace: Any) -> None:
-    told = trace(
-        "a = torch.tensor(2.0, requires_grad=True)\nb = a * a\nb.backward(retain_graph=True)\nb.backward()"
-    )
+    told = trace("a = torch.tensor(2.0, requires_grad=True)\nb = a * a\nb.backward(retain_graph=True)\nb.backward()")
     assert len(told.answer.steps) == 2
     assert [told.grad("a", i) for i in (0, 1)] == [4.0, 4.0]
     assert [told.value("b", i) for i in (0, 1)] == [4.0, 4.0]
@@ -90,7 +86,8 @@ def test_a_shared_parameter_shows_each_use(trace: Any) -> None:
 
 def test_several_outputs_keep_their_own_values_and_gradients(trace: Any) -> None:
     told = trace(
-        "x = torch.tensor([[1.0, 5.0], [7.0, 2.0]], requires_grad=True)\nvalues, indices = x.max(dim=1)\nvalues.sum().backward()"
+        "x = torch.tensor([[1.0, 5.0], [7.0, 2.0]], requires_grad=True)\n"
+        "values, indices = x.max(dim=1)\nvalues.sum().backward()"
     )
     node = told.node("values")
     assert node.names == ["values", "indices"]
@@ -101,7 +98,8 @@ def test_several_outputs_keep_their_own_values_and_gradients(trace: Any) -> None
 
 def test_split_sends_each_piece_its_own_gradient(trace: Any) -> None:
     told = trace(
-        "x = torch.arange(4.0, requires_grad=True)\np, q = x.split(2)\nloss = (p * 2).sum() + (q * 3).sum()\nloss.backward()"
+        "x = torch.arange(4.0, requires_grad=True)\np, q = x.split(2)\n"
+        "loss = (p * 2).sum() + (q * 3).sum()\nloss.backward()"
     )
     assert told.grad("x") == [2.0, 2.0, 3.0, 3.0]
     sources = [(e.source_output, e.target) for e in told.graph().edges if e.source == told.node("p").id]
@@ -110,7 +108,10 @@ def test_split_sends_each_piece_its_own_gradient(trace: Any) -> None:
 
 @pytest.mark.parametrize("name", ["q[0] = 5.0", "q[0].mul_(3)", "q.add_(1)", "q.relu_()"])
 def test_in_place_changes_give_torchs_gradients(trace: Any, name: str) -> None:
-    code = f"x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)\nq = x * 2\n{name}\nloss = (q * q).sum()\nloss.backward()"
+    code = (
+        f"x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)\nq = x * 2\n{name}\n"
+        f"loss = (q * q).sum()\nloss.backward()"
+    )
     told = trace(code)
     namespace: dict[str, Any] = {"torch": torch}
     exec(code, namespace)
@@ -133,7 +134,9 @@ def test_where_the_gradient_is_cut_a_node_says_why(trace: Any) -> None:
 
 
 def test_saved_tensors_point_at_the_nodes_that_are_kept(trace: Any) -> None:
-    told = trace("x = torch.tensor(2.0, requires_grad=True)\ny = torch.tensor(5.0, requires_grad=True)\nz = x * y\nz.backward()")
+    told = trace(
+        "x = torch.tensor(2.0, requires_grad=True)\ny = torch.tensor(5.0, requires_grad=True)\nz = x * y\nz.backward()"
+    )
     saved = {s.name: s.node for s in told.node("z").saved}
     assert saved == {"self": told.node("x").id, "other": told.node("y").id}
     following = [(n.name, n.node) for n in told.node("z").next_functions]
