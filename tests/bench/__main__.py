@@ -112,7 +112,7 @@ def _say(words: str) -> None:
 def _flags() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.bench", description="Measure the tracer and the server.")
     parser.add_argument("--only", default="", help="some snippets: w1,w3")
-    parser.add_argument("--quick", action="store_true", help="one second for each measurement instead of two and a half")
+    parser.add_argument("--quick", action="store_true", help="one second for each measurement, not two and a half")
     return parser
 
 

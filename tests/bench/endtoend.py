@@ -49,7 +49,9 @@ def measure(server: Served, code: str, seconds: float) -> EndToEnd:
         answer = response.raise_for_status().json()
         for part in PARTS:
             parts[part].append(answer["timings"][part])
-    largest = max(answer["graphs"], key=lambda graph: len(graph["nodes"]), default={"nodes": [], "edges": []})
+    largest: dict[str, list[object]] = max(
+        answer["graphs"], key=lambda graph: len(graph["nodes"]), default={"nodes": [], "edges": []}
+    )
     return EndToEnd(
         median(walls),
         {part: median(values) for part, values in parts.items()},
