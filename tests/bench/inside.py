@@ -1,4 +1,4 @@
-"""One snippet, plain and under the tracer, in this process: `python -m tests.bench.inside PATH SECONDS`; prints JSON."""
+"""One snippet, plain and under the tracer, in this process: `python -m tests.bench.inside PATH SECONDS`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ import torch
 from backend.trace.entry import Entry
 from backend.wire.messages import Job
 from backend.wire.unpack import Unpacker
-
 
 BLOCK: Final = 3
 """Runs of one kind in a row: the first finds the caches full of the other kind, the median does not see it."""
