@@ -82,9 +82,11 @@ def _signal_parent(_: Order) -> str:
 
 
 def _raise_limit(_: Order) -> str:
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
-    return "set a limit"
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if hard == resource.RLIM_INFINITY:
+        return "there is no limit of CPU time"
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard + 1))
+    return "raised the limit of CPU time"
 
 
 def _allocate(order: Order) -> str:

@@ -11,7 +11,6 @@ import os
 import select
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Final, NoReturn
 
@@ -20,7 +19,7 @@ from backend.sandbox import attacks, exits, kernel
 from backend.sandbox.config import Config
 from backend.sandbox.entry import Entry
 from backend.sandbox.lockdown import Held
-from backend.sandbox.sender import CHANNEL, Sender, read_frame
+from backend.sandbox.sender import CHANNEL, Sender, read_frame, tell_failure
 from backend.sandbox.stopping import Stopper
 
 NAME: Final = "chainrule-job"
@@ -50,7 +49,7 @@ def live(entry: Entry, config: Config, channel: int, text: int, lock: Lock, *, a
     except MemoryError:
         code = exits.NO_MEMORY
     except BaseException:
-        traceback.print_exc()
+        tell_failure()
     finally:
         os._exit(code)
 

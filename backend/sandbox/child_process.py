@@ -60,7 +60,8 @@ class ChildProcess:
             raise FrameTooLong(length)
         if not await self._fill(LENGTH.size + length):
             return None
-        frame = bytes(self._data[LENGTH.size : LENGTH.size + length])
+        with memoryview(self._data) as view:
+            frame = bytes(view[LENGTH.size : LENGTH.size + length])
         del self._data[: LENGTH.size + length]
         return frame
 

@@ -42,7 +42,7 @@ class Control:
 
 
 def send(to: socket.socket, message: Control) -> None:
-    """Send one message, descriptors and all. Raises OSError when the other side is gone."""
+    """Send one message, descriptors and all, or nothing. Raises OSError: the other side is gone, or too busy."""
     body = json.dumps(message.fields).encode()
     data = HEADER.pack(message.kind, len(body)) + body
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", message.descriptors))]

@@ -24,6 +24,8 @@ _SCOPES: Final = 0b11  # abstract unix sockets, signals
 
 def abi() -> int:
     """The version that the kernel has; 0 for none, or none that may be used."""
+    if kernel.machine() is None:
+        return 0
     try:
         return kernel.call("syscall", CREATE_RULESET, 0, 0, VERSION)
     except OSError:

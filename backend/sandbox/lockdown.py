@@ -106,7 +106,7 @@ def _become_nobody() -> Held:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
-    except OSError as error:
+    except (OSError, AttributeError) as error:
         return Held("setuid", False, f"still root: {error}")
     return Held("setuid", True, f"root became uid {NOBODY}")
 

@@ -14,6 +14,8 @@ from backend.sandbox.lockdown import Held
 from backend.sandbox.zygote_process import ZygoteProcess
 
 REPORT_BYTES: Final = 65536
+PATIENCE_SECONDS: Final = 30.0
+"""A zygote that does not fork for so long hangs, and is killed to be replaced."""
 
 
 @dataclass(slots=True)
@@ -38,12 +40,18 @@ class Pool:
         zygote.on_child = self._born
         zygote.on_failure = self._stillborn
 
+    @property
+    def gone(self) -> bool:
+        """Whether the zygote has died: no child will come any more."""
+        return self._zygote.gone.is_set()
+
     def fill(self) -> None:
         """Ask for as many children as are missing."""
         waiting = sum(not demand.attack for demand in self._waiting)
         missing = self._warm + waiting - len(self.idle) - self._forking
         for _ in range(missing):
-            self._zygote.fork(settle=self._forking >= waiting)
+            if not self._zygote.fork(settle=self._forking >= waiting):
+                return
             self._forking += 1
 
     async def take(self) -> ChildProcess:
@@ -61,7 +69,7 @@ class Pool:
 
     def close(self) -> None:
         """No more children: whoever waits gets SandboxGone."""
-        self._refuse("the sandbox is closed", attack=None)
+        self._refuse("the zygote is gone", attack=None)
         for task in self._tasks:
             task.cancel()
 
@@ -75,19 +83,25 @@ class Pool:
         gone = asyncio.ensure_future(self._zygote.gone.wait())
         try:
             ends: list[asyncio.Future[Any]] = [gone, demand.answer]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if not demand.answer.done():
-                raise SandboxGone("the zygote died before it could make a child")
+                self._zygote.kill()
+                await self._zygote.gone.wait()
+                raise SandboxGone("the zygote died or hung before it could make a child")
             return demand.answer.result()
+        except BaseException:
+            self._forget(demand)
+            raise
         finally:
             gone.cancel()
-            self._forget(demand)
 
     def _forget(self, demand: _Demand) -> None:
+        """Whoever waited does so no longer: a child that came all the same is for the next."""
         if demand in self._waiting:
             self._waiting.remove(demand)
-            if not demand.answer.cancel() and not demand.answer.exception():
-                demand.answer.result().close()
+        elif not demand.answer.cancelled() and demand.answer.exception() is None:
+            self._give(demand.answer.result(), demand.attack)
+        demand.answer.cancel()
 
     def _born(self, child: ChildProcess, attack: bool) -> None:
         task = asyncio.get_running_loop().create_task(self._welcome(child, attack))

@@ -84,11 +84,22 @@ class Sandbox:
             await self.zygote.stop()
 
     async def _take(self) -> ChildProcess:
+        pool = await self._current()
+        try:
+            return await pool.take()
+        except SandboxGone:
+            if self._keeper is None or not pool.gone:
+                raise
+        if self.pool is pool:
+            self._ready.clear()
+        return await (await self._current()).take()  # the job had not begun, so the next zygote can have it
+
+    async def _current(self) -> Pool:
         await self._ready.wait()
         if self._failure is not None:
             raise self._failure
         assert self.pool is not None
-        return await self.pool.take()
+        return self.pool
 
     async def _raise_zygote(self) -> None:
         zygote = ZygoteProcess(self.zygote_module, self._entry, self._limits, unsafe_local=self._unsafe_local)

@@ -1,10 +1,12 @@
-"""The child's side of the channel: frames out, one job in."""
+"""The child's side of its descriptors: frames out, one job in, and last words."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import threading
+import traceback
 from typing import Final
 
 from backend.errors import Stopped
@@ -65,6 +67,12 @@ def write_all(data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(CHANNEL, view) :]
+
+
+def tell_failure() -> None:
+    """Write the traceback of the exception at hand to descriptor 2; sys.stderr may be the tracer's by now."""
+    with contextlib.suppress(OSError):
+        os.write(2, traceback.format_exc().encode(errors="replace"))
 
 
 def read_frame() -> bytes | None:

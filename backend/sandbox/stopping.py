@@ -15,7 +15,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from types import FrameType
 from typing import Final
@@ -23,7 +22,7 @@ from typing import Final
 from backend.errors import Stopped
 from backend.sandbox.exits import STOPPED
 from backend.sandbox.limits import Limits
-from backend.sandbox.sender import Sender
+from backend.sandbox.sender import Sender, tell_failure
 
 SNIPPET: Final = "snippet.py"
 """The file name under which the entry compiles the learner's code."""
@@ -100,7 +99,7 @@ class Stopper:
         try:
             self._rescue(reason, line)
         except BaseException:
-            traceback.print_exc()
+            tell_failure()
         finally:
             os._exit(STOPPED[reason])
 

@@ -73,6 +73,7 @@ class ZygoteProcess:
         """Start it and wait until it is warm. Raises SandboxGone with its last words when it is not."""
         loop = asyncio.get_running_loop()
         self._hello = loop.create_future()
+        self._hello.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._launch()
         try:
             hello = await asyncio.wait_for(asyncio.shield(self._hello), WARM_UP_SECONDS)
@@ -82,15 +83,24 @@ class ZygoteProcess:
         self.versions = hello.fields["versions"]
         self.threads = hello.fields["threads"]
 
-    def fork(self, *, attack: bool = False, settle: bool = False) -> None:
+    def fork(self, *, attack: bool = False, settle: bool = False) -> bool:
         """Ask for one more child; `on_child` or `on_failure` gets the answer, unless the zygote dies first.
 
-        `settle` lets it prepare for its job, which takes longer than a job and so is for when nobody waits.
+        `settle` lets it prepare for its job, which takes longer than a job and so is for when nobody waits. False when
+        it could not be asked: it is dying, as the end of its socket will say, or has hundreds of requests to do.
         """
         if self._control is None:
-            return
-        with contextlib.suppress(OSError):  # it is dying: the end of its socket will say so
+            return False
+        try:
             send(self._control, Control(Kind.FORK, {"attack": attack, "settle": settle}))
+        except OSError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End it by force; `gone` follows."""
+        if self._process is not None:
+            self._process.kill()
 
     async def stop(self) -> None:
         """End the zygote and all its children, and wait until they are gone."""

@@ -1,7 +1,7 @@
 """Starts a sandbox under other circumstances and prints what it reports, as JSON. Run by `test_circumstances`.
 
-`python driver.py user` drops to a plain user, `no-unshare` and `no-landlock` take those calls away with a filter of
-their own, as a container or an old kernel would.
+`python driver.py user` drops to a plain user; `no-unshare`, `no-landlock` and `no-seccomp` take those calls away with a
+filter of their own, as a container or an old kernel would.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import stat
 import sys
 from pathlib import Path
 
+from backend.errors import BelowMinimum
 from backend.sandbox import Sandbox, bpf, kernel
 from backend.sandbox.syscalls import Machine
 from tests.sandbox.driving import LIMITS, drive
@@ -58,9 +59,26 @@ def take_away(machine: Machine, names: list[str], error: int) -> None:
     kernel.install_filter(bpf.assemble([*program, bpf.verdict(bpf.ALLOW)]))
 
 
-async def main() -> dict[str, object]:
-    sandbox = Sandbox(entry="tests.sandbox.entry:Entry", warm_children=1, limits=LIMITS)
-    report = await sandbox.start()
+def take_filters_away(machine: Machine) -> None:
+    """The last filter: none can follow it."""
+    program = [
+        bpf.load(bpf.NUMBER),
+        bpf.if_equal(machine.calls["prctl"], 0, 3),
+        bpf.load(bpf.low_half(0)),
+        bpf.if_equal(kernel.PR_SET_SECCOMP, 0, 1),
+        bpf.verdict(bpf.errno(errno.EINVAL)),
+        bpf.verdict(bpf.ALLOW),
+    ]
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    kernel.install_filter(bpf.assemble(program))
+
+
+async def main(*, unsafe: bool) -> dict[str, object]:
+    sandbox = Sandbox(entry="tests.sandbox.entry:Entry", warm_children=1, limits=LIMITS, unsafe_local=unsafe)
+    try:
+        report = await sandbox.start()
+    except BelowMinimum as error:
+        return {"refused": error.message}
     try:
         good = await drive(sandbox, "import os\nresult = os.getuid()")
         memory = await drive(sandbox, "bytearray(300 << 20)")
@@ -93,4 +111,6 @@ if __name__ == "__main__":
         take_away(this, ["unshare", "setns"], errno.EPERM)
     if "no-landlock" in wanted:
         take_away(this, [name for name in this.calls if name.startswith("landlock_")], errno.ENOSYS)
-    print(json.dumps(asyncio.run(main())))
+    if "no-seccomp" in wanted:
+        take_filters_away(this)
+    print(json.dumps(asyncio.run(main(unsafe="unsafe" in wanted))))

@@ -65,3 +65,19 @@ def test_what_is_taken_away_is_there_otherwise() -> None:
         pytest.skip(
             f"this kernel or container does not offer {missing}: {[layers[name]['detail'] for name in missing]}"
         )
+
+
+def test_without_seccomp_it_refuses_to_start() -> None:
+    refused = report_under(["no-seccomp"])["refused"]
+    assert "seccomp" in refused
+    assert "Invalid argument" in refused
+
+
+def test_without_seccomp_it_starts_when_told_to_and_says_what_does_not_hold() -> None:
+    answer = report_under(["no-seccomp", "unsafe"])
+    assert not answer["report"]["safe"]
+    assert answer["report"]["unsafe_local"]
+    layers = {layer["name"]: layer["held"] for layer in answer["report"]["layers"]}
+    assert (layers["seccomp"], layers["rlimits"], layers["clean_zygote"]) == (False, True, True)
+    assert answer["memory"] == "MemoryError"
+    assert answer["spin"][:2] == ["timeout", "cpu"]

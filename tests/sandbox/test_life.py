@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import SandboxGone
-from backend.sandbox import Sandbox
+from backend.sandbox import Sandbox, pool
 from tests.sandbox.conftest import PLAIN
 from tests.sandbox.driving import LIMITS, drive, follow
 
@@ -158,3 +158,34 @@ async def test_an_entry_that_does_not_exist_is_told() -> None:
     sandbox = Sandbox(entry="tests.sandbox.nowhere:Entry", warm_children=1, limits=LIMITS)
     with pytest.raises(SandboxGone, match=r"tests\.sandbox\.nowhere"):
         await sandbox.start()
+
+
+async def test_a_zygote_that_hangs_is_replaced(own: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    zygote = own.zygote
+    assert zygote is not None
+    assert zygote.pid is not None
+    os.kill(zygote.pid, signal.SIGSTOP)
+    assert own.pool is not None
+    for child in list(own.pool.idle):
+        child.close()
+        own.pool.idle.remove(child)
+    monkeypatch.setattr(pool, "PATIENCE_SECONDS", 0.2)
+    waiting = own.run(b"result = 'again'")
+    await zygote.gone.wait()
+    monkeypatch.undo()
+    assert (await follow(waiting)).result == "again"
+    assert own.zygote is not zygote
+
+
+async def test_children_that_came_for_a_cancelled_run_are_used(own: Sandbox) -> None:
+    """Whenever the cancel comes, before, while or after the child does, none is lost."""
+    await drive(own, "result = 1")
+    boxes = len(_boxes())
+    for number in range(40):
+        runs = [own.run(b"result = 1") for _ in range(6)]
+        await asyncio.sleep(number / 2000)
+        await asyncio.gather(*(run.cancel() for run in runs))
+        for run in runs:
+            run.close()
+    assert (await drive(own, "result = 1")).result == 1
+    await _until(lambda: len(_boxes()) <= boxes)
