@@ -108,7 +108,8 @@ def _become_nobody() -> Held:
         os.setresuid(NOBODY, NOBODY, NOBODY)
     except (OSError, AttributeError) as error:
         return Held("setuid", False, f"still root: {error}")
-    return Held("setuid", True, f"root became uid {NOBODY}")
+    held = os.getresuid() == (NOBODY, NOBODY, NOBODY)  # now: in a user namespace every user looks like nobody
+    return Held("setuid", held, f"root became uid {os.getuid()}")
 
 
 def _address_space() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -44,16 +45,20 @@ async def unlocked(anyio_backend: str) -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-async def torch_locked(anyio_backend: str) -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(entry=TORCH, warm_children=1, limits=PATIENT)
-    await sandbox.start()
-    yield sandbox
-    await sandbox.close()
+async def torch_pair(anyio_backend: str) -> AsyncIterator[tuple[Sandbox, Sandbox]]:
+    """Started together, since each imports torch."""
+    locked = Sandbox(entry=TORCH, warm_children=1, limits=PATIENT)
+    unlocked = Unlocked(entry=TORCH, warm_children=1, limits=PATIENT, unsafe_local=True)
+    await asyncio.gather(locked.start(), unlocked.start())
+    yield locked, unlocked
+    await asyncio.gather(locked.close(), unlocked.close())
 
 
-@pytest.fixture(scope="module")
-async def torch_unlocked(anyio_backend: str) -> AsyncIterator[Sandbox]:
-    sandbox = Unlocked(entry=TORCH, warm_children=1, limits=PATIENT, unsafe_local=True)
-    await sandbox.start()
-    yield sandbox
-    await sandbox.close()
+@pytest.fixture
+def torch_locked(torch_pair: tuple[Sandbox, Sandbox]) -> Sandbox:
+    return torch_pair[0]
+
+
+@pytest.fixture
+def torch_unlocked(torch_pair: tuple[Sandbox, Sandbox]) -> Sandbox:
+    return torch_pair[1]
