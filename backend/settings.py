@@ -25,7 +25,9 @@ class Settings(BaseSettings):
     output_bytes: int = Field(256 * 1024, ge=1024, description="Text that one run may print; the rest is cut.")
     message_bytes: int = Field(32 * MIB, ge=64 * 1024, description="Largest single message out of the sandbox.")
     run_bytes: int = Field(256 * MIB, ge=64 * 1024, description="All messages of one run together.")
-    answer_bytes: int = Field(256 * MIB, ge=64 * 1024, description="JSON of one run's steps; what comes after is left out.")
+    answer_bytes: int = Field(
+        256 * MIB, ge=64 * 1024, description="JSON of one run's steps; what comes after is left out."
+    )
 
     concurrent_runs: int = Field(
         default_factory=lambda: max(2, os.cpu_count() or 2), ge=1, description="Runs at the same time."

@@ -48,7 +48,7 @@ class Admission:
             self._leave(perf_counter() - started)
 
     async def _enter(self) -> None:
-        if self.running < self._places and not self._waiting:
+        if self.running < self._places:  # then nobody waits: places are handed on, never laid down while one does
             self.running += 1
             return
         if len(self._waiting) >= self._queue_length:

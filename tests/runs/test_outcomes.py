@@ -20,9 +20,9 @@ SLEEP = "import time\ntime.sleep(60)"
 
 @pytest.fixture(scope="session")
 def small() -> Iterator[Served]:
-    """A server with one place, none in the queue, and little of everything."""
+    """A server with one place, none in the queue, and little of everything but CPU time."""
     settings = {
-        "cpu_seconds": 1,
+        "cpu_seconds": 60,
         "wall_seconds": 2,
         "memory_bytes": 512 << 20,
         "concurrent_runs": 1,
@@ -32,6 +32,13 @@ def small() -> Iterator[Served]:
         "code_bytes": 2000,
     }
     with serve(**settings) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def hasty() -> Iterator[Served]:
+    """A server that gives little CPU time, and a wall time that no busy machine can reach first."""
+    with serve(cpu_seconds=1, wall_seconds=300, warm_children=1) as served:
         yield served
 
 
@@ -70,8 +77,8 @@ def test_a_syntax_error_never_reaches_the_sandbox(server: Served) -> None:
     assert counts(server)["finished"] == before
 
 
-def test_an_endless_loop_is_a_timeout_of_the_cpu(small: Served) -> None:
-    answer = small.graph(FOREVER)
+def test_an_endless_loop_is_a_timeout_of_the_cpu(hasty: Served) -> None:
+    answer = hasty.graph(FOREVER)
     assert (answer["status"], answer["problem"]["limit"]) == ("timeout", "cpu")
     assert answer["problem"]["line"] in (2, 3)
 
