@@ -34,7 +34,8 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     watch = _Watch(recorder, step, site)
     if roots:
         step.loss = recorder.value_of(roots[0])
-    watch.walk(roots)
+    with recorder.paused():  # unpacking a saved result detaches it
+        watch.walk(roots)
     older = {id(leaf) for _, leaf in recorder.grads.values()}
     recorder.backwards += 1
     try:

@@ -75,7 +75,7 @@ class FunctionMode(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
         if name == "__get__":
-            return func(*args, **(kwargs or {}))
+            return self._get(func, args)
         if name in _QUIET:
             return self._quiet(name, func, args, kwargs or {})
         if name == "__set__":
@@ -107,6 +107,19 @@ class FunctionMode(TorchFunctionMode):
         finally:
             recorder.suspended -= 1
 
+    def _get(self, func: Any, args: Any) -> Any:
+        """`w.data` is w by another door: what is written through it is written to w."""
+        if getattr(func, "__self__", None) is not _DATA:
+            return func(*args)
+        recorder = self.recorder
+        recorder.suspended += 1
+        try:
+            out = func(*args)
+        finally:
+            recorder.suspended -= 1
+        recorder.alias(out, args[0])
+        return out
+
     def _set(self, func: Any, args: Any) -> Any:
         """`w.grad = None` is a zero_grad; any other property is set without a word."""
         recorder = self.recorder
@@ -116,6 +129,7 @@ class FunctionMode(TorchFunctionMode):
 
 
 _GRAD = torch.Tensor.grad
+_DATA = torch.Tensor.data
 
 
 def install(run_backward: Callable[..., Any]) -> None:
@@ -173,12 +187,31 @@ def _wrap_modules() -> None:
     torch.nn.Module.__call__ = call  # type: ignore[method-assign]  # same signature, watched
 
 
-def _before_step(_optimizer: Any, _args: Any, _kwargs: Any) -> None:
+def _before_step(_optimizer: Any, args: Any, kwargs: Any) -> Any:
     recorder = active()
-    if recorder is not None:
-        recorder.finish_op()
-        recorder.summariser.flush()
-        recorder.suspended += 1
+    if recorder is None:
+        return None
+    recorder.finish_op()
+    recorder.summariser.flush()
+    recorder.suspended += 1
+    # a closure computes the loss anew inside step(): that is the learner's code again
+    return tuple(_heard(a, recorder) for a in args), {k: _heard(v, recorder) for k, v in kwargs.items()}
+
+
+def _heard(argument: Any, recorder: Recorder) -> Any:
+    if not callable(argument) or isinstance(argument, torch.optim.Optimizer):
+        return argument
+
+    def closure(*args: Any, **kwargs: Any) -> Any:
+        recorder.suspended -= 1
+        try:
+            return argument(*args, **kwargs)
+        finally:
+            recorder.finish_op()
+            recorder.summariser.flush()
+            recorder.suspended += 1
+
+    return closure
 
 
 def _after_step(optimizer: Any, _args: Any, _kwargs: Any) -> None:

@@ -22,21 +22,22 @@ def describe_op(
     """The node of an op that was recorded."""
     span = source.span(op.site)
     requires_grad = any(v.requires_grad for v in op.values)
+    leaf = any(v.is_leaf for v in op.values)
     cut = not requires_grad and any(v.requires_grad for v in op.inputs)
     return Node(
         id=id,
-        kind="break" if cut else "op",
+        kind="leaf" if leaf else "break" if cut else "op",
         op=_name(op),
         grad_fn=op.grad_fn,
         names=[n for v in op.values for n in v.names],
         **spread(span),
         group=group,
-        is_leaf=not requires_grad,
+        is_leaf=leaf or not requires_grad,
         requires_grad=requires_grad,
         outputs=max(1, len(op.values)),
         attributes=_attributes(op),
         saved=[_saved(*s) for s in saved],
-        derivatives=rules(op) if requires_grad else [],
+        derivatives=rules(op) if requires_grad and not leaf else [],
         reason=_reason(op) if cut else None,
     )
 
@@ -47,16 +48,16 @@ def describe_source(id: str, value: Value, user: Op | None, group: str | None, s
     maker = value.op
     site = origin.site if origin is not None else (maker.site if maker is not None else None)
     span = source.span(site) or (source.span(user.site) if user is not None else None)
-    leaf = value.requires_grad and maker is None
+    leaf = value.requires_grad and value.is_leaf
     return Node(
         id=id,
-        kind="leaf" if leaf else "data",
+        kind="leaf" if leaf else "op" if value.requires_grad and maker is None else "data",
         op=_name(origin) if origin is not None else (_name(maker) if maker is not None else "tensor"),
         grad_fn=maker.grad_fn if maker is not None else None,
         names=list(value.names),
         **spread(span),
         group=group,
-        is_leaf=maker is None or not value.requires_grad,
+        is_leaf=value.is_leaf or not value.requires_grad,
         requires_grad=value.requires_grad,
         is_parameter=value.is_parameter,
         attributes=_attributes(origin) if origin is not None else {},
@@ -89,7 +90,7 @@ def _name(op: Op) -> str:
     call = op.call
     if call is not None and call.last - call.first == 1 and call.name and not call.name.startswith("_"):
         return call.name
-    return packet.lstrip("_") or packet
+    return packet.lstrip("_").removesuffix("_forward") or packet
 
 
 def _attributes(op: Op) -> dict[str, Any]:

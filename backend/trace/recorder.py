@@ -50,6 +50,7 @@ class Recorder:
         self.count = 0
         self.backwards = 0
         self._open: Op | None = None
+        self._doors: dict[int, tuple[weakref.ref[_Tensor], weakref.ref[_Tensor]]] = {}
         self._forward_part: tuple[list[tuple[int, Any, int]], list[Summary]] | None = None
 
     # forward
@@ -88,7 +89,7 @@ class Recorder:
         outs = [out] if isinstance(out, _Tensor) else _tensors(out)
         if not inputs and not outs:
             return  # the profiler's marks and the like: no tensor in, none out
-        if info.packet == "lift_fresh" or (not inputs and outs):
+        if info.makes or not inputs:
             self._made(op, outs)
             return
         self._forward(op, outs)
@@ -128,6 +129,7 @@ class Recorder:
             return
         value.used = True
         value.requires_grad = tensor.requires_grad
+        value.is_leaf = tensor.is_leaf
         value.is_parameter = isinstance(tensor, torch.nn.Parameter)
         self.step.slots.append((VALUE, value, 0))
         self.summariser.add(tensor)
@@ -149,7 +151,15 @@ class Recorder:
                 told = self._write_one(op, tensor) and told
         return told and bool(info.writes)
 
+    def alias(self, door: _Tensor, tensor: _Tensor) -> None:
+        """`door` is `tensor.data`."""
+        self._doors[id(door)] = (weakref.ref(door), weakref.ref(tensor))
+
     def _write_one(self, op: Op, tensor: _Tensor) -> bool:
+        door = self._doors.get(id(tensor))
+        if door is not None and door[0]() is tensor:
+            original = door[1]()
+            tensor = tensor if original is None else original
         value = self.table.get(id(tensor))
         held = self.grads.get(id(tensor))
         if held is not None and held[0]() is tensor:
@@ -200,18 +210,29 @@ class Recorder:
         value = self.table.get(id(tensor))
         if value is not None and value.ref() is tensor:
             return value
-        grad_fn = tensor.grad_fn if not tensor._is_view() else None
-        if grad_fn is not None:
-            op = self.by_sequence.get(grad_fn._sequence_nr())
-            if op is not None and tensor.output_nr < len(op.values):
-                return op.values[tensor.output_nr]
-        return None
+        # asking a view for its grad_fn may make autograd rebuild it
+        return None if tensor._is_view() else self.made_by(tensor)
+
+    def made_by(self, tensor: _Tensor) -> Value | None:
+        """The output that `tensor.grad_fn` stands for, if the recorder has seen its op."""
+        grad_fn = tensor.grad_fn
+        op = self.by_sequence.get(grad_fn._sequence_nr()) if grad_fn is not None else None
+        return op.values[tensor.output_nr] if op is not None and tensor.output_nr < len(op.values) else None
 
     def value_of(self, tensor: _Tensor) -> Value:
         """The value that a tensor is now; a new leaf or data value if the recorder never saw it made."""
         value = self.known(tensor)
         if value is not None:
-            return value
+            if value.op is None or value.requires_grad or not tensor.requires_grad:
+                return value
+            if tensor.grad_fn is not None:
+                # a custom Function: its history was set after the op inside it had returned
+                self._own(value.op, tensor.grad_fn)
+                value.requires_grad = True
+                return value
+            if not value.op.reads_grad:
+                value.requires_grad = value.is_leaf = True  # requires_grad_() on a computed tensor
+                return value
         value = Value(tensor)
         value.requires_grad = tensor.requires_grad
         self.table[id(tensor)] = value

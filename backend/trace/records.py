@@ -20,6 +20,7 @@ class Value:
 
     __slots__ = (
         "dtype",
+        "is_leaf",
         "is_parameter",
         "names",
         "op",
@@ -38,6 +39,7 @@ class Value:
         self.output = output
         self.origin: Op | None = None
         self.requires_grad = False
+        self.is_leaf = False
         self.is_parameter = False
         self.names: list[str] = []
         self.step: Step | None = None
@@ -49,18 +51,18 @@ class Value:
 class OpInfo:
     """What is the same for every call of one aten overload."""
 
-    __slots__ = ("arguments", "defaults", "name", "packet", "view", "writes")
+    __slots__ = ("arguments", "defaults", "makes", "packet", "writes")
 
     def __init__(self, func: Any) -> None:
         schema = func._schema
         self.packet: str = schema.name.split("::")[-1]
-        self.name: str = self.packet
+        self.makes: bool = self.packet.endswith("_like") or self.packet.startswith(("new_", "lift_fresh"))
+        """It makes a tensor of its own; one that it is given says the shape, not the values."""
         self.arguments: tuple[str, ...] = tuple(a.name for a in schema.arguments)
         self.defaults: dict[str, Any] = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
         self.writes: tuple[int, ...] = tuple(
             i for i, a in enumerate(schema.arguments) if a.alias_info is not None and a.alias_info.is_write
         )
-        self.view: bool = any(a.alias_info is not None and not a.alias_info.is_write for a in schema.returns)
 
 
 class Call:

@@ -41,7 +41,7 @@ def _keep(name: str, kept: Any, recorder: Recorder, found: Saved) -> None:
 
 
 def _what(tensor: torch.Tensor, recorder: Recorder) -> Any:
-    return recorder.known(tensor) or (tuple(tensor.shape), str(tensor.dtype))
+    return recorder.known(tensor) or recorder.made_by(tensor) or (tuple(tensor.shape), str(tensor.dtype))
 
 
 _known: dict[type, tuple[str, ...]] = {}

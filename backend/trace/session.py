@@ -162,6 +162,7 @@ class Session:
             self.printed.append(printed)
             setattr(sys, name, printed)
         warnings.simplefilter("default")
+        warnings.showwarning = _show_warning
         if self.job.seed is not None:
             torch.manual_seed(self.job.seed)
             random.seed(self.job.seed)
@@ -198,6 +199,11 @@ class Session:
                 step=seen.step if seen else None,
             )
         )
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_place: Any, **_more: Any) -> None:
+    """Without the path of a file that the learner has never seen."""
+    print(f"{category.__name__}: {message}", file=sys.stderr)  # noqa: T201  # a warning is printed: that is what it is
 
 
 def _drop_frames(error: BaseException) -> None:

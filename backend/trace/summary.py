@@ -6,10 +6,12 @@ are reduced together: small ones as one flat array cut by `reduceat`, larger one
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 from backend.wire.messages import STATISTICS
 
@@ -95,8 +97,13 @@ class Summariser:
         inference = torch.is_inference_mode_enabled()
         torch._C._set_grad_enabled(False)
         try:
-            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction(), _outside_transforms():
                 self._reduce(waiting)
+        except RuntimeError:
+            # a kind of tensor that cannot be read (a wrapper of some transform): its shape is all there is to say
+            for index, tensor in waiting:
+                if self.results[index] is None:
+                    self.results[index] = _absent(tensor)
         finally:
             if not inference:
                 torch._C._set_grad_enabled(grad)
@@ -221,6 +228,13 @@ class Summariser:
         for row, (index, _) in enumerate(batch):
             payload = block[row * width : (row + 1) * width]
             self.results[index] = Summary(size, "torch.float32", "cpu", False, 0, sides, payload)
+
+
+def _outside_transforms() -> AbstractContextManager[Any]:
+    """Inside `torch.func.grad` or `vmap`, ops on plain tensors would be transformed too."""
+    if torch._C._functorch.peek_interpreter_stack() is None:
+        return nullcontext()
+    return temporarily_clear_interpreter_stack()
 
 
 def _name(dtype: torch.dtype) -> str:
