@@ -30,6 +30,8 @@ z = x * y
 z.backward()`;
 /** A run shorter than this, in milliseconds, shows no Stop button: it would only flicker. */
 const BRIEF = 250;
+/** A stage of less width, in pixels, gets smaller cards. */
+const NARROW = 560;
 
 /**
  * @param {string} id
@@ -270,6 +272,7 @@ class Page {
     part("empty").hidden = !empty || this.#state.run === null;
     this.#asked += 1;
     const asked = this.#asked;
+    part("stage").dataset.asked = String(asked);
     if (empty) {
       this.#drawn = { plan: "", picture: null };
       this.#stage.clear();
@@ -282,7 +285,7 @@ class Page {
       await this.#openFirst(subject, asked);
       return;
     }
-    const { visible, cards, carried, plan } = sceneOf(graph, hierarchy, step, open, run.steps.length > 1);
+    const { visible, cards, carried, plan } = sceneOf(graph, hierarchy, step, open, this.#look(run));
     const text = `${graph.id} ${JSON.stringify(plan)}`;
     const picture = await this.#layOut(text, plan, visible, cards);
     if (!picture || asked !== this.#asked) return;
@@ -292,6 +295,11 @@ class Page {
     this.#stage.show({ structure: graph.id, picture, cards, containers: hierarchy.containers, carriedBy });
     part("stage").dataset.drawn = String(asked);
     this.#mark();
+  }
+
+  /** @param {Run} run */
+  #look(run) {
+    return { steady: run.steps.length > 1, compact: part("stage").clientWidth < NARROW };
   }
 
   /**
@@ -305,7 +313,7 @@ class Page {
     const choices = openings(hierarchy);
     let groups = choices[0] ?? new Set([""]);
     for (const open of choices.slice(1)) {
-      const { visible, cards, plan } = sceneOf(graph, hierarchy, step, open, run.steps.length > 1);
+      const { visible, cards, plan } = sceneOf(graph, hierarchy, step, open, this.#look(run));
       const picture = await this.#layOut("", plan, visible, cards);
       if (!picture || asked !== this.#asked) return;
       if (!mustOpen(hierarchy, groups, open) && !this.#stage.canRead(picture.bounds)) break;

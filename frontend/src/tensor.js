@@ -53,7 +53,7 @@ export function valueText(tensor) {
   if (tensor.shape.length === 1 && tensor.values && tensor.numel > 0 && tensor.numel <= 3) {
     return `[${tensor.values.map((v) => numberText(v, { digits: 3, integer })).join(", ")}]`;
   }
-  return shapeText(tensor.shape);
+  return tensor.shape.length === 0 ? "scalar" : shapeText(tensor.shape);
 }
 
 /** @param {Tensor} tensor */

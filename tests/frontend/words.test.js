@@ -84,7 +84,7 @@ test("a line that says the value itself gets no chip", () => {
 
 test("a card says what its node is, and is as wide as what it says", () => {
   const { graph, step } = meeting();
-  const scene = { graph, hierarchy: hierarchyOf(graph), step, steady: false };
+  const scene = { graph, hierarchy: hierarchyOf(graph), step, steady: false, compact: false };
   const leaf = cardOf("n0", scene);
   assert.deepEqual([leaf.title, leaf.value, leaf.grad, leaf.tag], ["a", "2.0", "grad 39.0", "leaf \u00b7 requires_grad"]);
   const op = cardOf("n1", scene);

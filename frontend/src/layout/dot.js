@@ -5,8 +5,8 @@
 const INCH = 72;
 /** Room around what is inside an open group. */
 export const PADDING = 16;
-/** Up to so many things stand further apart. */
-const ROOMY = 12;
+/** A whole picture of up to so many things has them further apart. */
+const ROOMY = 8;
 /** How much straighter the lines that gradients come along are drawn. */
 const SPINE = 4;
 
@@ -20,7 +20,7 @@ const SPINE = 4;
 export function dotText(plan, sizes) {
   const many = sizes.length > 150;
   const labelled = plan.edges.some((edge) => edge.label !== null);
-  const loose = sizes.length <= ROOMY ? 0.8 : 0.5;
+  const loose = plan.id === "" && sizes.length <= ROOMY ? 0.8 : 0.5;
   const rows = (many ? 0.4 : loose) / (labelled ? 2 : 1);
   const lines = [
     "digraph {",

@@ -10,6 +10,10 @@ import { SEED } from "./visible.js";
 
 /** Room between two lines that end on the same side of a box. */
 const SPACING = 34;
+/** Before an end of a line, downward, where its last turn should be over. */
+const LANDING = 44;
+/** Between two ports of one border. */
+const PORT_GAP = 28;
 /** Of the side of a box, at either end, where no line ends. */
 const CORNER = 28;
 
@@ -104,12 +108,15 @@ function drawSegments(visible, places, ground) {
  * @returns {Point[]}
  */
 function way({ segment, middle, label, start, end }, ground) {
-  const plain = monotone(label ? [start, label, end] : [start, end]);
+  const own = between(middle, label);
+  const inner = own.filter(({ y }) => y - start.y > LANDING && end.y - y > LANDING);
+  const ways = [label ? [label] : [], label ? between(inner, label) : inner].map((on) => monotone([start, ...on, end]));
   const obstacles = (ground.open.get(segment.container)?.items ?? [])
     .filter((item) => item !== segment.from.item && item !== segment.to.item)
     .flatMap((item) => ground.boxes.get(item) ?? ground.frames.get(item) ?? []);
-  const clear = samples(plain).every((point) => !obstacles.some((box) => isNear(point, box)));
-  return clear ? plain : monotone([start, ...between(middle, label), end]);
+  const isClear = (/** @type {Point[]} */ points) =>
+    samples(points).every((point) => !obstacles.some((box) => isNear(point, box)));
+  return ways.find(isClear) ?? monotone([start, ...own, end]);
 }
 
 /** @param {Point} point @param {Box} box */
@@ -141,9 +148,25 @@ function alignPorts(visible, ground) {
       const place = ground.ports.get(port);
       if (!only || more.length > 0 || !place || !frame) continue;
       const x = (only.port === null ? undefined : ground.ports.get(only.port)?.x) ?? centreOf(only, ground).x;
-      if (isClear(id, only, { x, y: place.y }, ground)) place.x = x;
+      if (isOpen(id, only, { x, y: place.y }, ground)) place.x = x;
     }
+    for (const side of [inPorts, outPorts]) keepApart(side.flatMap((port) => ground.ports.get(port) ?? []));
   }
+}
+
+/**
+ * Ports of one side in their order, none upon another, around where they were.
+ *
+ * @param {Point[]} places
+ */
+function keepApart(places) {
+  const sorted = [...places].sort((a, b) => a.x - b.x);
+  const before = sorted.reduce((sum, { x }) => sum + x, 0);
+  sorted.slice(1).forEach((place, i) => {
+    place.x = Math.max(place.x, (sorted[i]?.x ?? 0) + PORT_GAP);
+  });
+  const moved = (sorted.reduce((sum, { x }) => sum + x, 0) - before) / Math.max(sorted.length, 1);
+  for (const place of sorted) place.x -= moved;
 }
 
 /**
@@ -173,7 +196,7 @@ function alignSeed({ segments }, { boxes, frames, ports, root }) {
  * @param {Ground} ground
  * @returns {boolean} nothing else of the container is between
  */
-function isClear(container, end, place, ground) {
+function isOpen(container, end, place, ground) {
   const from = centreOf(end, ground).y;
   const [top, bottom] = [Math.min(from, place.y), Math.max(from, place.y)];
   return (ground.open.get(container)?.items ?? []).every((item) => {

@@ -4,6 +4,7 @@
 
 /** Closer together than this, downward, two points are taken as one. */
 const GAP = 6;
+const DENSE = 16;
 
 /**
  * Keeps the ends, and between them what lies strictly on the way.
@@ -73,15 +74,16 @@ function slopesAt(points) {
 
 /**
  * @param {Point[]} points strictly monotone in y
- * @returns {Point[]} on the curve that `pathText` draws, eight for each piece
+ * @returns {Point[]} on the curve that `pathText` draws, not further apart than DENSE downward
  */
 export function samples(points) {
   const slopes = slopesAt(points);
   return points.slice(1).flatMap((b, i) => {
     const a = /** @type {Point} */ (points[i]);
     const height = b.y - a.y;
-    return Array.from({ length: 8 }, (_, k) => {
-      const t = (k + 0.5) / 8;
+    const count = Math.max(4, Math.ceil(height / DENSE));
+    return Array.from({ length: count }, (_, k) => {
+      const t = (k + 0.5) / count;
       const h = [2 * t ** 3 - 3 * t ** 2 + 1, t ** 3 - 2 * t ** 2 + t, 3 * t ** 2 - 2 * t ** 3, t ** 3 - t ** 2];
       const bend = height * ((slopes[i] ?? 0) * (h[1] ?? 0) + (slopes[i + 1] ?? 0) * (h[3] ?? 0));
       return { x: a.x * (h[0] ?? 0) + b.x * (h[2] ?? 0) + bend, y: a.y + height * t };

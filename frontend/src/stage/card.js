@@ -24,6 +24,7 @@ const SMALL_THUMB = { width: 44, height: 40 };
  * @property {Hierarchy} hierarchy
  * @property {StepModel} step
  * @property {boolean} steady sizes must not follow the numbers, because other steps will be shown in the same places
+ * @property {boolean} compact the stage is narrow
  */
 
 /**
@@ -71,19 +72,21 @@ const BLANK = {
  * @param {Scene} scene
  * @returns {Card}
  */
-function sourceCard(node, { graph, step, steady }) {
+function sourceCard(node, { graph, step, steady, compact }) {
   const leaf = node.kind === "leaf";
   const value = step.values.get(node.id);
   const gradient = step.leafGrads.get(node.id) ?? step.grads.get(node.id);
   const title = cut(nodeTitle(node), 24);
-  const tag = leaf ? "leaf \u00b7 requires_grad" : "data";
+  const full = compact ? "leaf" : "leaf \u00b7 requires_grad";
+  const tag = leaf ? full : "data";
   const scalar = value !== undefined && isScalar(value);
   const grad = leaf ? `grad ${gradText(gradient)}` : "";
   const heat = heatOf(value, { room: THUMB, write: true });
   const gradHeat = leaf ? heatOf(gradient, { room: THUMB, write: heat?.written ?? false }) : null;
   const valueWidth = steady && scalar ? textWidth("0".repeat(8), 21) : textWidth(valueText(value), scalar ? 21 : 14);
   const gradWidth = leaf ? textWidth(steady ? "grad norm 0.0000" : grad, 13) : 0;
-  const words = Math.max(textWidth(title, 15) + 14 + textWidth(tag, 11), valueWidth + 18 + gradWidth, 120);
+  const head = textWidth(title, 15) + 14 + textWidth(tag, 11);
+  const words = Math.max(head, valueWidth + 18 + gradWidth, compact ? 90 : 120);
   const sum = leaf ? sumText(node.id, graph, step) : "";
   return {
     ...BLANK, id: node.id, kind: leaf ? "leaf" : "data", title, tag, value: valueText(value), grad, heat, gradHeat, sum,
@@ -192,7 +195,7 @@ function groupCard(container, scene) {
 
 /** @param {Tensor | undefined} tensor */
 function shapeOrValue(tensor) {
-  return tensor ? `\u2192 ${isScalar(tensor) ? valueText(tensor) : shapeText(tensor.shape)}` : "";
+  return tensor ? `\u2192 ${valueText(tensor)}` : "";
 }
 
 /**
@@ -239,6 +242,7 @@ function foldCard(container) {
 function seedCard({ graph, step }) {
   const name = lossName(graph, step);
   const seed = step.lossNode ? step.grads.get(step.lossNode) : undefined;
-  const title = `seed \u2202${name}/\u2202${name} = ${seed ? (isScalar(seed) ? gradText(seed) : shapeText(seed.shape)) : "1.0"}`;
+  const given = seed ? ` = ${valueText(seed)}` : "";
+  const title = `seed \u2202${name}/\u2202${name}${given}`;
   return { ...BLANK, id: SEED, kind: "seed", title, width: Math.round(textWidth(title, 14) + 36), height: 46, spoken: title };
 }

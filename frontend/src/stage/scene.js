@@ -30,13 +30,13 @@ const LABELLED = 160;
  * @param {Hierarchy} hierarchy
  * @param {StepModel} step
  * @param {ReadonlySet<string>} open
- * @param {boolean} steady sizes must not follow the numbers
+ * @param {{steady: boolean, compact: boolean}} look steady: sizes must not follow the numbers; compact: little room
  * @returns {Scene}
  */
-export function sceneOf(graph, hierarchy, step, open, steady) {
+export function sceneOf(graph, hierarchy, step, open, { steady, compact }) {
   const seeded = step.lossNode !== null && step.grads.has(step.lossNode) ? step.lossNode : null;
   const visible = visibleOf(graph, hierarchy, open, seeded);
-  const cards = new Map(visible.items.map((item) => [item, cardOf(item, { graph, hierarchy, step, steady })]));
+  const cards = new Map(visible.items.map((item) => [item, cardOf(item, { graph, hierarchy, step, steady, compact })]));
   const roomy = visible.items.length <= ROOMY;
   const bare = visible.segments.length > LABELLED;
   const carried = new Map(visible.segments.map((segment) => [segment.id, carry(segment, graph, step, roomy, bare)]));

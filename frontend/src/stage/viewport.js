@@ -8,9 +8,11 @@ const NEAREST = 3;
 const FARTHEST = 0.04;
 /** A fitted picture is not blown up beyond this. */
 const FITTED = 1.3;
-/** A first view is not smaller than this: rather a part that can be read than a whole that cannot. */
-export const READABLE = 0.6;
-const MARGIN = { side: 34, bottom: 84 };
+/** Smaller than this a picture cannot be read: rather a part of it is seen first, in the size of `PART`. */
+export const READABLE = 0.55;
+const PART = 0.7;
+const MARGIN = { side: 34, narrow: 14, bottom: 84 };
+const NARROW = 560;
 
 export class Viewport {
   #root;
@@ -76,12 +78,12 @@ export class Viewport {
    *   size, around the x of `focus`
    */
   fit(bounds, { whole, focus }) {
-    const { roomX, roomY, top } = this.#room();
+    const { roomX, roomY, top, side } = this.#room();
     const ideal = this.scaleFor(bounds);
-    const scale = whole ? Math.max(ideal, FARTHEST) : Math.max(ideal, Math.min(READABLE, FITTED));
+    const scale = whole || ideal >= READABLE ? Math.max(ideal, FARTHEST) : PART;
     const spare = roomX - bounds.width * scale;
     const left = spare >= 0 ? spare / 2 : Math.max(spare, Math.min(0, roomX / 2 - focus * scale));
-    const x = MARGIN.side + left - bounds.x * scale;
+    const x = side + left - bounds.x * scale;
     const free = roomY - bounds.height * scale;
     const y = top + (free >= 0 ? free / 2 : free) - bounds.y * scale;
     this.#root.call(this.#behaviour.transform, zoomIdentity.translate(x, y).scale(scale));
@@ -90,7 +92,8 @@ export class Viewport {
 
   #room() {
     const { width, height, top } = this.#size();
-    return { roomX: Math.max(width - 2 * MARGIN.side, 50), roomY: Math.max(height - top - MARGIN.bottom, 50), top };
+    const side = width < NARROW ? MARGIN.narrow : MARGIN.side;
+    return { roomX: Math.max(width - 2 * side, 50), roomY: Math.max(height - top - MARGIN.bottom, 50), top, side };
   }
 
   /**

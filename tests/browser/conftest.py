@@ -1,0 +1,93 @@
+"""A real Chromium on a real server. Every page is watched: a console error or a request to another host is a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.browser.screen import Screen
+from tests.programs import chromium
+from tests.serving import Served, serve
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Served]:
+    with serve() as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        yield launched
+        launched.close()
+
+
+@dataclass
+class Watch:
+    """What a page must not do."""
+
+    host: str
+    faults: list[str] = field(default_factory=list)
+    expected: Callable[[str], bool] = lambda _: False
+
+    def console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not self.expected(message.text):
+            self.faults.append(f"{message.type}: {message.text}")
+
+    def request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.netloc != self.host:
+            self.faults.append(f"asked another host: {request.url}")
+
+
+Open = Callable[..., Screen]
+
+
+@pytest.fixture
+def open_page(server: Served, browser: Browser) -> Iterator[Open]:
+    """Opens the page: `open_page(code, width=1600, height=960, theme="light", expected=…)`."""
+    opened: list[tuple[Page, Watch]] = []
+
+    def opener(
+        code: str | None = None,
+        *,
+        width: int = 1600,
+        height: int = 960,
+        theme: str = "light",
+        expected: Callable[[str], bool] = lambda _: False,
+    ) -> Screen:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light"
+        )
+        page = context.new_page()
+        watch = Watch(urlsplit(server.url).netloc, expected=expected)
+        page.on("console", watch.console)
+        page.on("pageerror", lambda error: watch.faults.append(f"uncaught: {error}"))
+        page.on("request", watch.request)
+        opened.append((page, watch))
+        screen = Screen(page)
+        page.goto(server.url)
+        screen.wait()
+        if code is not None:
+            screen.run(code)
+        return screen
+
+    yield opener
+    faults = [fault for _, watch in opened for fault in watch.faults]
+    for page, _ in opened:
+        page.context.close()
+    assert not faults, faults

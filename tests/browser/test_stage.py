@@ -1,0 +1,136 @@
+"""The stage: nothing covers anything, groups open and close, and no graph is too large."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Open
+from tests.browser.screen import BLOCKS, ENCODER, EXPRESSION, FFN, MEETING, REGRESSION
+
+SNIPPETS = {
+    "expression": EXPRESSION,
+    "regression": REGRESSION,
+    "meeting": MEETING,
+    "ffn": FFN,
+    "encoder": ENCODER,
+    "blocks": BLOCKS,
+}
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+@pytest.mark.parametrize(("width", "height"), [(1600, 960), (1280, 720)])
+def test_nothing_overlaps_or_spills(open_page: Open, name: str, width: int, height: int) -> None:
+    screen = open_page(SNIPPETS[name], width=width, height=height)
+    assert screen.page.locator("[data-node]").count() >= 3
+    assert screen.overlaps() == []
+    assert screen.spilling() == []
+
+
+def test_every_group_opens_without_overlap(open_page: Open) -> None:
+    screen = open_page(FFN)
+    for _ in range(8):
+        closed = screen.page.locator(".node.group")
+        if closed.count() == 0:
+            break
+        closed.first.dispatch_event("click")
+        screen.wait()
+    assert screen.page.locator(".node.group").count() == 0
+    assert screen.page.locator('[data-node][data-name="net.0.weight"]').count() == 1
+    assert screen.overlaps() == []
+    assert screen.spilling() == []
+
+
+def test_group_opens_and_closes_with_enter_and_stays_where_it_was(open_page: Open) -> None:
+    screen = open_page(BLOCKS)
+    group = screen.page.locator('.node.group[data-name="blocks.11"]')
+    group.focus()
+    top = group.bounding_box()
+    assert top is not None
+    screen.page.keyboard.press("Enter")
+    screen.wait()
+    header = screen.page.locator('.frame-header[data-name="blocks.11"]')
+    expect(header).to_be_focused()
+    frame = screen.page.locator(f'[data-frame="{header.get_attribute("data-group")}"]').bounding_box()
+    assert frame is not None
+    assert abs(frame["y"] - top["y"]) < 2
+    screen.page.keyboard.press("Enter")
+    screen.wait()
+    assert screen.page.locator('.node.group[data-name="blocks.11"]').count() == 1
+
+
+def test_first_view_of_a_large_model_has_few_things(open_page: Open) -> None:
+    screen = open_page(BLOCKS)
+    assert 12 <= screen.page.locator("[data-node]").count() <= 40
+    assert screen.page.locator('.node.group[data-name^="blocks."]').count() == 12
+
+
+CHAIN = """x = torch.tensor(0.5, requires_grad=True)
+y = x
+for i in range(2500):
+    y = y * 1.0001
+    y = y + 0.01
+    y = torch.sin(y)
+    y = -y
+y.backward()
+"""
+
+WEB = """import random
+r = random.Random(0)
+v = [torch.tensor(0.1 * (i + 1), requires_grad=True) for i in range(4)]
+for i in range(2000):
+    m = len(v)
+    v.append(torch.maximum(v[r.randrange(max(0, m - 60), m)], v[r.randrange(max(0, m - 60), m)]))
+loss = torch.stack(v[4:]).sum()
+loss.backward()
+"""
+
+
+@pytest.mark.parametrize(("code", "ops"), [(CHAIN, "10,000"), (WEB, "2,002")])
+def test_huge_graph_is_folded_and_unfolds(open_page: Open, code: str, ops: str) -> None:
+    screen = open_page(code)
+    assert screen.fact("ops") == ops
+    assert screen.page.locator("[data-node]").count() <= 40
+    fold = screen.page.locator(".node.fold")
+    assert fold.count() >= 1
+    before = screen.page.locator("[data-node]").count()
+    fold.first.dispatch_event("click")
+    screen.wait()
+    assert before < screen.page.locator("[data-node]").count() <= 80
+    assert screen.overlaps() == []
+
+
+def test_zoom_pan_and_fit(open_page: Open) -> None:
+    screen = open_page(EXPRESSION)
+    world = screen.page.locator(".world")
+    fitted = world.get_attribute("transform")
+    screen.page.get_by_role("button", name="zoom in").click()
+    zoomed = world.get_attribute("transform")
+    assert zoomed != fitted
+    box = screen.page.locator(".stage-svg").bounding_box()
+    assert box is not None
+    screen.page.mouse.move(box["x"] + 60, box["y"] + 60)
+    screen.page.mouse.down()
+    screen.page.mouse.move(box["x"] + 160, box["y"] + 90, steps=4)
+    screen.page.mouse.up()
+    panned = world.get_attribute("transform")
+    assert panned != zoomed
+    screen.page.mouse.wheel(0, -300)
+    expect(world).not_to_have_attribute("transform", panned or "")
+    moved = world.get_attribute("transform") or ""
+    screen.page.keyboard.press("ControlOrMeta+Enter")
+    screen.wait()
+    assert world.get_attribute("transform") == moved
+    screen.page.get_by_role("button", name="Fit").click()
+    assert world.get_attribute("transform") == fitted
+
+
+def test_keyboard_reaches_nodes_and_moves_between_them(open_page: Open) -> None:
+    screen = open_page(EXPRESSION)
+    screen.node("z").focus()
+    screen.page.keyboard.press("ArrowUp")
+    expect(screen.node("y")).to_be_focused()
+    screen.page.keyboard.press("Enter")
+    assert screen.fact("grad_fn") == "AddBackward0"
+    screen.page.keyboard.press("Escape")
+    assert screen.fact("ops") == "2"

@@ -1,0 +1,95 @@
+"""What the page shows is what torch computed."""
+
+from __future__ import annotations
+
+from tests.browser.conftest import Open
+from tests.browser.screen import EXPRESSION, MEETING, REGRESSION, TRAINING
+
+
+def test_expression_typed_and_run_shows_every_value_and_gradient(open_page: Open) -> None:
+    screen = open_page(EXPRESSION)
+    assert screen.words(screen.node("y"))[1] == "y = 5.0"
+    assert screen.words(screen.node("z"))[1] == "z = 20.0"
+    for name, value, grad in (("a", "2.0", "4.0"), ("b", "3.0", "4.0"), ("x", "4.0", "5.0")):
+        assert screen.words(screen.node(name))[2:] == [value, f"grad {grad}"]
+    assert sorted(screen.labels()) == ["∂z/∂a 4.0", "∂z/∂b 4.0", "∂z/∂x 5.0", "∂z/∂y 4.0"]
+    assert screen.page.locator('[data-node="seed"]').text_content() == "seed ∂z/∂z = 1.0"
+
+
+def test_bound_values_and_leaf_gradients_stand_beside_their_lines(open_page: Open) -> None:
+    screen = open_page(EXPRESSION)
+    chips = {c.get_attribute("data-chip"): c.text_content() for c in screen.page.locator("[data-chip]").all()}
+    assert chips == {
+        "4": "y 5.0 · AddBackward0",
+        "5": "z 20.0 · MulBackward0",
+        "6": "a.grad 4.0 · b.grad 4.0 · x.grad 5.0",
+    }
+
+
+def test_page_runs_the_first_example_by_itself(open_page: Open) -> None:
+    screen = open_page()
+    assert screen.words(screen.node("z"))[1] == "z = 20.0"
+    summary = screen.page.locator("#summary").text_content() or ""
+    assert summary.startswith("ran in ")
+    assert summary.endswith(" · 5 nodes · sandboxed")
+
+
+def test_gradients_that_meet_are_summed_in_sight(open_page: Open) -> None:
+    screen = open_page(MEETING)
+    assert "6.0 + 6.0 + 1.0 = 13.0" in screen.words(screen.node("b"))
+    assert sorted(screen.labels()) == ["+ 1.0", "6.0 + 6.0", "∂d/∂a 39.0", "∂d/∂c 1.0"]
+
+
+def test_matrices_are_written_with_their_gradients(open_page: Open) -> None:
+    screen = open_page(REGRESSION)
+    weight = screen.node("W")
+    assert weight.locator(".heat.value .cell").count() == 3
+    assert weight.locator(".heat.grad .cell").count() == 3
+    assert screen.node("X").locator(".heat image").count() == 1
+
+
+def test_inspector_shows_the_chain_rule_with_numbers(open_page: Open) -> None:
+    screen = open_page(EXPRESSION)
+    screen.node("z").click()
+    assert screen.fact("shape") == "[] (scalar)"
+    assert screen.fact("dtype") == "torch.float32"
+    assert screen.fact("grad_fn") == "MulBackward0"
+    assert screen.fact("is_leaf") == "False"
+    assert (screen.fact("self"), screen.fact("other")) == ("x = 4.0", "y = 5.0")
+    terms = [" ".join((t or "").split()) for t in screen.page.locator(".terms").all_text_contents()]
+    assert terms == ["= 1.0 · 5.0 = 5.0", "= 1.0 · 4.0 = 4.0"]
+    assert screen.page.locator(".formula .katex").count() == 2
+    assert screen.page.locator(".next li").all_inner_texts() == ["0 AccumulateGrad → x", "1 AddBackward0 → y"]
+
+
+def test_edge_shows_its_contribution(open_page: Open) -> None:
+    screen = open_page(EXPRESSION)
+    screen.page.locator(".backward-label", has_text="∂z/∂x").click()
+    inspector = screen.page.locator("#inspector-body")
+    assert "x → z" in (inspector.locator("h2").text_content() or "")
+    assert inspector.locator(".figure.grad").text_content() == "5.0"
+
+
+def test_node_line_and_span_are_selected_together(open_page: Open) -> None:
+    screen = open_page(EXPRESSION)
+    screen.node("z").click()
+    assert "z = x * y" in (screen.page.locator(".cm-chosen").text_content() or "")
+    assert screen.page.locator(".cm-chosen-span").text_content() == "x * y"
+    screen.page.locator(".cm-line", has_text="y = a + b").click(position={"x": 30, "y": 8})
+    assert "lined" in (screen.node("y").get_attribute("class") or "")
+    assert "lined" not in (screen.node("z").get_attribute("class") or "")
+
+
+def test_steps_of_a_loop_are_chosen_and_keep_their_places(open_page: Open) -> None:
+    screen = open_page(TRAINING)
+    shown = screen.page.locator("[data-step]")
+    assert "step 6 of 6" in (shown.text_content() or "")
+    before = screen.rects('[data-node][data-name="loss"]')[0]
+    for _ in range(5):
+        screen.page.get_by_role("button", name="previous step").click()
+    screen.wait()
+    assert "step 1 of 6" in (shown.text_content() or "")
+    assert "loss 9.0" in (shown.text_content() or "")
+    assert screen.words(screen.node("w"))[2:] == ["5.0", "grad 6.0"]
+    after = screen.rects('[data-node][data-name="loss"]')[0]
+    assert (before["left"], before["top"]) == (after["left"], after["top"])
