@@ -85,7 +85,7 @@ class FunctionMode(TorchFunctionMode):
         frame = caller if direct else learner_frame(caller)
         site = None if frame is None else (frame.f_code, frame.f_lasti)
         outer = recorder.call
-        call = recorder.call = Call(name, site, recorder.modules, recorder.count)
+        call = recorder.call = Call(name, site, recorder.count, direct=direct)
         try:
             out = func(*args, **(kwargs or {}))
         finally:

@@ -171,6 +171,8 @@ class Recorder:
             if leaf.used:
                 self.update(leaf, None, op.site)
             return True
+        if op.call is not None and not op.call.direct and not (tensor.is_floating_point() or tensor.is_complex()):
+            return True  # a module's own counter, such as num_batches_tracked
         return op.info.packet in _FILLS and value is not None and value.op is None and not value.used
 
     def finish_op(self) -> None:

@@ -68,12 +68,13 @@ class OpInfo:
 class Call:
     """One call of a torch function as the learner, or a torch module, wrote it; it may run several ops."""
 
-    __slots__ = ("first", "last", "name", "site", "stack")
+    __slots__ = ("direct", "first", "last", "name", "site")
 
-    def __init__(self, name: str, site: Site | None, stack: tuple[int, ...], first: int) -> None:
+    def __init__(self, name: str, site: Site | None, first: int, *, direct: bool) -> None:
         self.name = name
         self.site = site
-        self.stack = stack
+        self.direct = direct
+        """Written by the learner, not by a torch module on their behalf."""
         self.first = first
         self.last = first
 

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import torch
 
+from tests.trace.learning_path import SNIPPETS as LEARNING_PATH
+from tests.trace.oracle import assert_same, run_plain
+
 SNIPPETS = sorted((Path(__file__).parents[1] / "bench" / "snippets").glob("*.py"))
 
 LOOP = """
@@ -36,43 +39,15 @@ for _ in range(3):
 """
 
 
-def _plain(code: str) -> dict[str, Any]:
-    namespace: dict[str, Any] = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "__name__": "__main__"}
-    torch.manual_seed(0)
-    exec(compile(code, "plain.py", "exec"), namespace)
-    return namespace
-
-
-def _tensors(namespace: dict[str, Any]) -> dict[str, torch.Tensor]:
-    found = {k: v for k, v in namespace.items() if isinstance(v, torch.Tensor)}
-    for name, held in namespace.items():
-        if isinstance(held, torch.nn.Module):
-            found |= {f"{name}.{k}": p for k, p in held.named_parameters()}
-    return found
-
-
-def _assert_same(watched: dict[str, Any], plain: dict[str, Any]) -> None:
-    mine, theirs = _tensors(watched), _tensors(plain)
-    assert mine.keys() == theirs.keys()
-    for name in mine:
-        if mine[name].is_meta:
-            continue
-        assert torch.equal(mine[name], theirs[name]), name
-        grads = mine[name].grad if mine[name].is_leaf else None, theirs[name].grad if theirs[name].is_leaf else None
-        assert (grads[0] is None) == (grads[1] is None), name
-        if grads[0] is not None and grads[1] is not None:
-            assert torch.equal(grads[0], grads[1]), name
-
-
 @pytest.mark.parametrize("path", [p for p in SNIPPETS if p.stem[:2] not in ("w6", "w8", "w9")], ids=lambda p: p.stem)
 def test_a_snippet_computes_the_same_bit_for_bit(trace: Any, path: Path) -> None:
     code = path.read_text()
     told = trace(code)
     state = torch.random.get_rng_state()
     assert told.answer.status == "ok", told.answer.problem
-    plain = _plain(code)
+    plain = run_plain(code)
     assert torch.equal(state, torch.random.get_rng_state()), "the random state differs after the run"
-    _assert_same(told.namespace, plain)
+    assert_same(told.namespace, plain)
 
 
 @pytest.mark.parametrize("code", [LOOP, DROPOUT], ids=["by hand", "dropout and adam"])
@@ -80,9 +55,9 @@ def test_a_training_loop_computes_the_same_bit_for_bit(trace: Any, code: str) ->
     told = trace(code)
     state = torch.random.get_rng_state()
     assert told.answer.status == "ok", told.answer.problem
-    plain = _plain(code)
+    plain = run_plain(code)
     assert torch.equal(state, torch.random.get_rng_state())
-    _assert_same(told.namespace, plain)
+    assert_same(told.namespace, plain)
 
 
 def test_every_loss_and_gradient_that_is_told_is_torchs_own(trace: Any) -> None:
@@ -93,3 +68,24 @@ def test_every_loss_and_gradient_that_is_told_is_torchs_own(trace: Any) -> None:
     exec(LOOP.replace("    loss.backward()", "    loss.backward(); losses.append(loss.item())"), namespace)
     assert losses == pytest.approx(namespace["losses"], rel=1e-7)
     assert len(told.answer.graphs) <= 2
+
+
+@pytest.mark.parametrize("name", LEARNING_PATH)
+def test_the_learning_path_runs_and_computes_the_same(trace: Any, name: str) -> None:
+    told = trace(LEARNING_PATH[name], backward="never")
+    assert told.answer.status == "ok", told.answer.problem
+    plain = run_plain(LEARNING_PATH[name])
+    assert_same(told.namespace, plain)
+
+
+def test_each_edge_into_a_node_is_a_part_of_its_gradient(trace: Any) -> None:
+    told = trace(LEARNING_PATH["acts"])
+    step, graph = told.step(), told.graph()
+    checked = 0
+    for node in graph.nodes:
+        parts = [step.edge_grads[e.id].values for e in graph.edges if e.source == node.id and e.id in step.edge_grads]
+        if len(parts) > 1:
+            total = [sum(column) for column in zip(*parts, strict=True)]
+            assert total == pytest.approx(step.grads[node.id].values, rel=1e-5, abs=1e-7)
+            checked += 1
+    assert checked
