@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import logging
 import signal
@@ -80,6 +81,8 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: str) ->
         shown = f"[{host}]" if ":" in host else host
         sys.stdout.write(f"Chainrule is at http://{shown}:{port} ({_summary(app.state.serving.sandbox.report)})\n")
         sys.stdout.flush()
+        gc.collect()
+        gc.freeze()  # what is there now stays; walking it again would cost some answers tens of milliseconds
         await server.serve(sockets=[listener])
 
 
