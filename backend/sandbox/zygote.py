@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from backend.sandbox import kernel
+from backend.sandbox import huge_pages, kernel
 from backend.sandbox.child import MOST_DESCRIPTORS, forget_parent, live
 from backend.sandbox.config import Config
 from backend.sandbox.control import Control, Inbox, Kind, send
@@ -123,6 +123,7 @@ def main(lock_child: Callable[[Config, int], list[Held]] | None = None) -> None:
     faulthandler.enable(file=2, all_threads=False)
     gc.collect()
     gc.freeze()
+    huge_pages.collapse()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError, ConnectionResetError):
         Zygote(config, entry, lambda: (lock_child or _lock)(config, tasks)).serve()
 
