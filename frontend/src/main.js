@@ -1,12 +1,11 @@
 /** Wiring: the only file that sees everything. */
 
-/** @import {Hierarchy, GraphModel, Message, Picture, Run, Selection, State, StepModel} from "./model.d.ts" */
+/** @import {GraphModel, Message, Run, Selection, State, StepModel} from "./model.d.ts" */
 
 import { askHealth, runSnippet } from "./connection.js";
-import { hierarchyOf } from "./layout/hierarchy.js";
-import { Layouter, Superseded } from "./layout/layout.js";
-import { mustOpen, openings, toggled } from "./layout/opening.js";
-import { pictureOf } from "./layout/picture.js";
+import { Drawing } from "./drawing.js";
+import { Superseded } from "./layout/layout.js";
+import { toggled } from "./layout/opening.js";
 import { recall, remember } from "./memory.js";
 import { Editor } from "./panels/editor.js";
 import { showInspector } from "./panels/inspector.js";
@@ -15,7 +14,6 @@ import { showOutput, summary } from "./panels/output.js";
 import { showSteps } from "./panels/steps.js";
 import { next, START } from "./run.js";
 import { fillLegend } from "./stage/legend.js";
-import { sceneOf } from "./stage/scene.js";
 import { Stage } from "./stage/stage.js";
 import { applyTheme, chosenTheme, onSystemTheme, THEMES, useTheme } from "./theme.js";
 import { readAnswer, readStep } from "./wire.js";
@@ -59,13 +57,9 @@ class Page {
   #lines = [];
   /** @type {AbortController | null} */
   #running = null;
-  #layouter = new Layouter();
-  /** @type {WeakMap<GraphModel, Hierarchy>} */
-  #hierarchies = new WeakMap();
+  #drawing = new Drawing();
   /** @type {WeakMap<object, StepModel>} */
   #steps = new WeakMap();
-  /** The picture on the stage and the plan that it was made of. */
-  #drawn = { plan: "", picture: /** @type {Picture | null} */ (null) };
   /** Counts what was asked to be drawn, so that only the newest is. */
   #asked = 0;
   /** @type {Map<string, string>} node -> visible item */
@@ -190,7 +184,7 @@ class Page {
     const before = this.#state;
     this.#state = next(before, message, (open, group, graph) => {
       const model = this.#state.run?.graphs.get(graph);
-      return model ? toggled(this.#hierarchy(model), open, group) : open;
+      return model ? toggled(this.#drawing.hierarchy(model), open, group) : open;
     });
     if (this.#state !== before) this.#present(before);
   }
@@ -239,13 +233,6 @@ class Page {
     part("live").textContent = words[phase];
   }
 
-  /** @param {GraphModel} graph */
-  #hierarchy(graph) {
-    const known = this.#hierarchies.get(graph) ?? hierarchyOf(graph);
-    this.#hierarchies.set(graph, known);
-    return known;
-  }
-
   /** @returns {{run: Run, graph: GraphModel, step: StepModel} | null} what the stage is about */
   #subject() {
     const { run, step: place } = this.#state;
@@ -267,80 +254,47 @@ class Page {
   }
 
   async #draw() {
-    const subject = this.#subject();
-    const empty = !subject || subject.graph.nodes.size === 0;
+    const found = this.#subject();
+    const empty = !found || found.graph.nodes.size === 0;
     part("empty").hidden = !empty || this.#state.run === null;
     this.#asked += 1;
     const asked = this.#asked;
     part("stage").dataset.asked = String(asked);
+    part("layout-failed").hidden = true;
     if (empty) {
-      this.#drawn = { plan: "", picture: null };
       this.#stage.clear();
       return;
     }
-    const { graph, step, run } = subject;
-    const hierarchy = this.#hierarchy(graph);
-    const open = this.#state.open.get(graph.id);
-    if (!open) {
-      await this.#openFirst(subject, asked);
-      return;
-    }
-    const { visible, cards, carried, plan } = sceneOf(graph, hierarchy, step, open, this.#look(run));
-    const text = `${graph.id} ${JSON.stringify(plan)}`;
-    const picture = await this.#layOut(text, plan, visible, cards);
-    if (!picture || asked !== this.#asked) return;
-    this.#drawn = { plan: text, picture };
-    this.#shownBy = visible.shownBy;
-    const carriedBy = (/** @type {string} */ id) => carried.get(id) ?? { forward: true, backward: false, label: "" };
-    this.#stage.show({ structure: graph.id, picture, cards, containers: hierarchy.containers, carriedBy });
-    part("stage").dataset.drawn = String(asked);
-    this.#mark();
-  }
-
-  /** @param {Run} run */
-  #look(run) {
-    return { steady: run.steps.length > 1, compact: part("stage").clientWidth < NARROW };
-  }
-
-  /**
-   * A graph that is new opens as deep as can be read at once.
-   *
-   * @param {{run: Run, graph: GraphModel, step: StepModel}} subject
-   * @param {number} asked
-   */
-  async #openFirst({ run, graph, step }, asked) {
-    const hierarchy = this.#hierarchy(graph);
-    const choices = openings(hierarchy);
-    let groups = choices[0] ?? new Set([""]);
-    for (const open of choices.slice(1)) {
-      const { visible, cards, plan } = sceneOf(graph, hierarchy, step, open, this.#look(run));
-      const picture = await this.#layOut("", plan, visible, cards);
-      if (!picture || asked !== this.#asked) return;
-      if (!mustOpen(hierarchy, groups, open) && !this.#stage.canRead(picture.bounds)) break;
-      groups = open;
-    }
-    this.#send({ type: "open", graph: graph.id, groups });
-  }
-
-  /**
-   * @param {string} text
-   * @param {import("./model.d.ts").LayoutPlan} plan
-   * @param {import("./model.d.ts").Visible} visible
-   * @param {Map<string, import("./model.d.ts").Card>} cards
-   * @returns {Promise<Picture | null>} the one already drawn for an equal plan; null when a newer one was asked for
-   */
-  async #layOut(text, plan, visible, cards) {
-    if (this.#drawn.picture && this.#drawn.plan === text) return this.#drawn.picture;
-    part("layout-failed").hidden = true;
     try {
-      const layout = await this.#layouter.request(plan);
-      return pictureOf(visible, layout, (item) => cards.get(item) ?? { width: 0, height: 0 });
+      await this.#drawGraph(found, asked);
     } catch (error) {
-      if (error instanceof Superseded) return null;
+      if (error instanceof Superseded || asked !== this.#asked) return;
       part("layout-failed").hidden = false;
       part("layout-reason").textContent = error instanceof Error ? error.message : String(error);
-      return null;
     }
+  }
+
+  /**
+   * @param {{run: Run, graph: GraphModel, step: StepModel}} found
+   * @param {number} asked
+   */
+  async #drawGraph({ run, graph, step }, asked) {
+    const look = { steady: run.steps.length > 1, compact: part("stage").clientWidth < NARROW };
+    const subject = { graph, step, look };
+    const open = this.#state.open.get(graph.id);
+    if (!open) {
+      const groups = await this.#drawing.firstOpening(subject, (bounds) => this.#stage.canRead(bounds));
+      if (asked === this.#asked) this.#send({ type: "open", graph: graph.id, groups });
+      return;
+    }
+    const { picture, visible, cards, carried } = await this.#drawing.draw(subject, open);
+    if (asked !== this.#asked) return;
+    this.#shownBy = visible.shownBy;
+    const { containers } = this.#drawing.hierarchy(graph);
+    const carriedBy = (/** @type {string} */ id) => carried.get(id) ?? { forward: true, backward: false, label: "" };
+    this.#stage.show({ structure: graph.id, picture, cards, containers, carriedBy });
+    part("stage").dataset.drawn = String(asked);
+    this.#mark();
   }
 
   #mark() {

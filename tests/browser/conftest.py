@@ -1,4 +1,4 @@
-"""A real Chromium on a real server. Every page is watched: a console error or a request to another host is a failure."""
+"""A real Chromium on a real server. A console error or a request to another host fails the test that caused it."""
 
 from __future__ import annotations
 

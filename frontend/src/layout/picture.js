@@ -3,19 +3,17 @@
 /**
  * @import {Box, DrawnSegment, End, Layout, OpenContainer, Picture, PlacedContainer, Point} from "../model.d.ts"
  * @import {Segment, Size, Visible} from "../model.d.ts"
+ * @import {Draft} from "./ends.js"
+ * @import {Ground} from "./ports.js"
  */
 
+import { between, spread } from "./ends.js";
+import { alignPorts, alignSeed, centreOf } from "./ports.js";
 import { monotone, samples } from "./route.js";
 import { SEED } from "./visible.js";
 
-/** Room between two lines that end on the same side of a box. */
-const SPACING = 34;
 /** Before an end of a line, downward, where its last turn should be over. */
 const LANDING = 44;
-/** Between two ports of one border. */
-const PORT_GAP = 28;
-/** Of the side of a box, at either end, where no line ends. */
-const CORNER = 28;
 
 /**
  * @param {Visible} visible
@@ -69,12 +67,6 @@ function absolute(point, origin) {
 }
 
 /**
- * @typedef {{boxes: Map<string, Box>, frames: Map<string, Box>, ports: Map<string, Point>, root: Box,
- *   open: Map<string, OpenContainer>}} Ground
- * @typedef {{segment: Segment, middle: Point[], label: Point | null, start: Point, end: Point, flipped: boolean}} Draft
- */
-
-/**
  * @param {Visible} visible
  * @param {Map<string, PlacedContainer>} places
  * @param {Ground} ground
@@ -126,88 +118,6 @@ function isNear({ x, y }, box) {
 }
 
 /**
- * A port stands where its only line comes from or goes to, so that lines cross a border without a bend.
- *
- * @param {Visible} visible bottom up, so that inner ports are right before outer ones follow them
- * @param {Ground} ground
- */
-function alignPorts(visible, ground) {
-  /** @type {Map<string, End[]>} */
-  const partners = new Map();
-  for (const { container, from, to } of visible.segments) {
-    for (const [end, other] of [[from, to], [to, from]]) {
-      if (!end || !other || end.item !== null) continue;
-      const key = `${container} ${end.port}`;
-      partners.set(key, [...(partners.get(key) ?? []), other]);
-    }
-  }
-  for (const { id, inPorts, outPorts } of visible.open) {
-    const frame = ground.frames.get(id);
-    for (const port of [...inPorts, ...outPorts]) {
-      const [only, ...more] = partners.get(`${id} ${port}`) ?? [];
-      const place = ground.ports.get(port);
-      if (!only || more.length > 0 || !place || !frame) continue;
-      const x = (only.port === null ? undefined : ground.ports.get(only.port)?.x) ?? centreOf(only, ground).x;
-      if (isOpen(id, only, { x, y: place.y }, ground)) place.x = x;
-    }
-    for (const side of [inPorts, outPorts]) keepApart(side.flatMap((port) => ground.ports.get(port) ?? []));
-  }
-}
-
-/**
- * Ports of one side in their order, none upon another, around where they were.
- *
- * @param {Point[]} places
- */
-function keepApart(places) {
-  const sorted = [...places].sort((a, b) => a.x - b.x);
-  const before = sorted.reduce((sum, { x }) => sum + x, 0);
-  sorted.slice(1).forEach((place, i) => {
-    place.x = Math.max(place.x, (sorted[i]?.x ?? 0) + PORT_GAP);
-  });
-  const moved = (sorted.reduce((sum, { x }) => sum + x, 0) - before) / Math.max(sorted.length, 1);
-  for (const place of sorted) place.x -= moved;
-}
-
-/**
- * The seed stands right below the port that it feeds, if there is room.
- *
- * @param {Visible} visible
- * @param {Ground} ground
- */
-function alignSeed({ segments }, { boxes, frames, ports, root }) {
-  const seed = boxes.get(SEED);
-  const port = segments.find(({ to }) => to.item === SEED)?.from.port;
-  const place = port && ports.get(port);
-  if (!seed || !place) return;
-  const x = Math.max(0, Math.min(root.width - seed.width, place.x - seed.width / 2));
-  const others = [...boxes, ...frames].filter(([id]) => id !== SEED).map(([, box]) => box);
-  const free = others.every((box) => {
-    const beside = box.x > x + seed.width + 20 || box.x + box.width + 20 < x;
-    return beside || box.y > seed.y + seed.height || box.y + box.height < seed.y;
-  });
-  if (free) seed.x = x;
-}
-
-/**
- * @param {string} container
- * @param {End} end
- * @param {Point} place on the border
- * @param {Ground} ground
- * @returns {boolean} nothing else of the container is between
- */
-function isOpen(container, end, place, ground) {
-  const from = centreOf(end, ground).y;
-  const [top, bottom] = [Math.min(from, place.y), Math.max(from, place.y)];
-  return (ground.open.get(container)?.items ?? []).every((item) => {
-    if (item === end.item) return true;
-    const box = ground.boxes.get(item) ?? ground.frames.get(item);
-    if (!box || box.y > bottom || box.y + box.height < top) return true;
-    return place.x < box.x - 20 || place.x > box.x + box.width + 20;
-  });
-}
-
-/**
  * @param {Segment} segment
  * @param {Point[]} middle
  * @param {Point | null} label
@@ -229,13 +139,6 @@ function draft(segment, middle, label, ground) {
   };
 }
 
-/** @param {End} end @param {Ground} ground @returns {Point} */
-function centreOf(end, ground) {
-  const box = end.item === null ? undefined : (ground.boxes.get(end.item) ?? ground.frames.get(end.item));
-  if (box) return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-  return ground.ports.get(end.port ?? "") ?? { x: 0, y: 0 };
-}
-
 /**
  * @param {End} end
  * @param {Ground} ground
@@ -248,62 +151,3 @@ function edgePoint(end, ground, side) {
   return { .../** @type {Point} */ (ground.ports.get(end.port ?? "") ?? { x: 0, y: 0 }) };
 }
 
-/**
- * The route's own points, with the label's in place of those beside it.
- *
- * @param {Point[]} middle
- * @param {Point | null} label
- * @returns {Point[]}
- */
-function between(middle, label) {
-  if (!label) return middle;
-  const apart = middle.filter((point) => Math.abs(point.y - label.y) > 24);
-  return [...apart, label].sort((a, b) => a.y - b.y);
-}
-
-/**
- * Lines that end on the same side of a box share it out, in the order in which they come.
- *
- * @param {Draft[]} drafts
- * @param {Ground} ground
- */
-function spread(drafts, ground) {
-  /** @type {Map<string, {point: Point, towards: number}[]>} */
-  const sides = new Map();
-  for (const { segment, start, end, middle, label, flipped } of drafts) {
-    const [above, below] = flipped ? [segment.to, segment.from] : [segment.from, segment.to];
-    const route = between(middle, label);
-    const ends = [
-      { key: `bottom ${above.item}`, item: above, point: start, towards: (route[0] ?? end).x },
-      { key: `top ${below.item}`, item: below, point: end, towards: (route.at(-1) ?? start).x },
-    ];
-    for (const { key, item, point, towards } of ends) {
-      if (item.item === null || !ground.boxes.has(item.item)) continue;
-      const known = sides.get(key);
-      if (known) known.push({ point, towards });
-      else sides.set(key, [{ point, towards }]);
-    }
-  }
-  for (const [key, ends] of sides) {
-    const box = /** @type {Box} */ (ground.boxes.get(key.slice(key.indexOf(" ") + 1)));
-    share(box, ends);
-  }
-}
-
-/**
- * @param {Box} box
- * @param {{point: Point, towards: number}[]} ends
- */
-function share(box, ends) {
-  const centre = box.x + box.width / 2;
-  const room = Math.max(box.width / 2 - CORNER, 0);
-  const step = ends.length > 1 ? Math.min(SPACING, (2 * room) / (ends.length - 1)) : 0;
-  const reach = room - (step * (ends.length - 1)) / 2;
-  const mean = ends.reduce((sum, end) => sum + end.towards, 0) / ends.length;
-  const lean = Math.max(-reach, Math.min(reach, (mean - centre) * 0.4));
-  [...ends]
-    .sort((a, b) => a.towards - b.towards)
-    .forEach((end, i) => {
-      end.point.x = centre + lean + (i - (ends.length - 1) / 2) * step;
-    });
-}
