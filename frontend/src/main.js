@@ -28,6 +28,8 @@ z = x * y
 z.backward()`;
 /** A run shorter than this, in milliseconds, shows no Stop button: it would only flicker. */
 const BRIEF = 250;
+const NO_TENSOR = "The snippet ran, but it made no tensor.";
+const STOPPED_EARLY = "The snippet stopped before it made a tensor.";
 /** A stage of less width, in pixels, gets smaller cards. */
 const NARROW = 560;
 
@@ -246,9 +248,9 @@ class Page {
 
   #annotate() {
     const subject = this.#subject();
-    const problem = this.#state.run?.problem;
-    const run = this.#state.run;
-    const chips = subject ? chipsOf(subject.run, subject.graph, subject.step, this.#lines) : [];
+    const { run } = this.#state;
+    const problem = run?.problem;
+    const chips = run ? chipsOf(run, subject, this.#lines) : [];
     const span = problem?.line ? spanOf(problem, problem.line) : null;
     this.#editor.mark({ chips, problem: run && problem && span ? { ...problem, span } : null });
   }
@@ -257,6 +259,8 @@ class Page {
     const found = this.#subject();
     const empty = !found || found.graph.nodes.size === 0;
     part("empty").hidden = !empty || this.#state.run === null;
+    part("dock").hidden = empty;
+    part("empty-reason").textContent = this.#state.run?.problem ? STOPPED_EARLY : NO_TENSOR;
     this.#asked += 1;
     const asked = this.#asked;
     part("stage").dataset.asked = String(asked);

@@ -31,9 +31,19 @@ def test_syntax_error_is_marked(open_page: Open) -> None:
 def test_snippet_without_tensors_says_so(open_page: Open) -> None:
     screen = open_page("print('hello')\n")
     assert screen.page.locator("#empty").is_visible()
+    assert not screen.page.locator("#dock").is_visible()
     printed = screen.page.locator("button.print", has_text="hello")
     printed.click()
     assert "hello" in (screen.page.locator(".cm-chosen").text_content() or "")
+
+
+def test_values_leave_with_the_lines_that_made_them(open_page: Open) -> None:
+    screen = open_page(EXPRESSION)
+    assert screen.page.locator("[data-chip]").count() == 3
+    screen.type("q = 1\n")
+    assert screen.page.locator("[data-chip]").count() == 0
+    screen.run("n = 3 + 4\n")
+    assert screen.page.locator("[data-chip]").all_text_contents() == ["n 7"]
 
 
 def test_hostile_text_is_shown_as_text(open_page: Open) -> None:

@@ -68,11 +68,19 @@ test("a rule with words that are no numbers shows only its result", () => {
 test("the gradients of the leaves stand beside the line of backward", () => {
   const { run, graph, step } = meeting();
   const chips = chipsOf({ ...run, bindings: [{ line: 2, name: "b", type_name: "Tensor", text: "6.0", grad_fn: "MulBackward0", node: "n1", step: 0 }] },
-    graph, step, ["a = torch.tensor(2.0)", "b = a * 3"]);
+    { graph, step }, ["a = torch.tensor(2.0)", "b = a * 3"]);
   assert.deepEqual(chips, [
     { line: 2, role: "value", parts: [{ name: "b", value: "6.0", tail: "MulBackward0" }] },
     { line: 5, role: "grad", parts: [{ name: "a.grad", value: "39.0", tail: "" }] },
   ]);
+});
+
+test("values of lines are shown without any tensor, and a line's tensor in the step that is shown", () => {
+  const { run, graph, step } = meeting();
+  const binding = { line: 1, name: "n", type_name: "int", text: "7", grad_fn: null, node: null, step: null };
+  assert.deepEqual(chipsOf({ ...run, bindings: [binding] }, null, ["n = 3 + 4"])[0].parts[0].value, "7");
+  const tensor = { ...binding, type_name: "Tensor", text: "99.0", node: "n1", step: 0 };
+  assert.equal(chipsOf({ ...run, bindings: [tensor] }, { graph, step }, ["b = a * 3"])[0].parts[0].value, "6.0");
 });
 
 test("a line that says the value itself gets no chip", () => {

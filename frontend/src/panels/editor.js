@@ -8,7 +8,8 @@ import {
 import { chipElement, problemElement } from "./marks.js";
 
 /**
- * @import {Range, StateEffectType, Text} from "@codemirror/state"
+ * @import {Range, StateEffectType, Text, Transaction} from "@codemirror/state"
+ * @import {DecorationSet} from "@codemirror/view"
  * @import {Chip, Failure} from "./marks.js"
  *
  * @typedef {object} Span 1-based lines and columns, the end after the last character
@@ -68,11 +69,23 @@ function decorations(effect, build) {
     create: () => Decoration.none,
     update(before, transaction) {
       const found = transaction.effects.findLast((each) => each.is(effect));
-      if (!found) return before.map(transaction.changes);
+      if (!found) return remaining(before, transaction);
       return Decoration.set(build(transaction.state.doc, found.value), true);
     },
     provide: (field) => EditorView.decorations.from(field),
   });
+}
+
+/**
+ * What stood at text that is gone goes with it; the rest moves along.
+ *
+ * @param {DecorationSet} before
+ * @param {Transaction} transaction
+ */
+function remaining(before, { changes, docChanged }) {
+  if (!docChanged) return before;
+  const kept = before.update({ filter: (from, to) => changes.touchesRange(from, to) !== "cover" });
+  return kept.map(changes);
 }
 
 /**

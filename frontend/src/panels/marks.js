@@ -1,6 +1,6 @@
 /** What stands beside and below the lines of the editor: values, gradients, the problem. */
 
-/** @import {GraphModel, Run, StepModel} from "../model.d.ts" */
+/** @import {Binding, GraphModel, Run, StepModel} from "../model.d.ts" */
 
 import { cut, nodeTitle } from "../stage/card.js";
 import { gradText, valueText } from "../tensor.js";
@@ -18,25 +18,34 @@ const LONGEST = 32;
 
 /**
  * @param {Run} run
- * @param {GraphModel} graph
- * @param {StepModel} step
+ * @param {{graph: GraphModel, step: StepModel} | null} shown what the stage shows
  * @param {string[]} lines of the snippet
  * @returns {Chip[]} at most one of each role for a line
  */
-export function chipsOf(run, graph, step, lines) {
+export function chipsOf(run, shown, lines) {
   /** @type {Map<number, Part[]>} */
   const byLine = new Map();
   for (const binding of run.bindings) {
-    const here = binding.step !== null && run.steps[binding.step]?.graph === graph.id && binding.node !== null;
-    const value = (here && valueText(step.values.get(binding.node ?? ""))) || binding.text;
+    const value = shownText(binding, run, shown) || binding.text;
     if (repeats(lines[binding.line - 1] ?? "", value)) continue;
     const part = { name: cut(binding.name, 20), value: cut(value, LONGEST), tail: binding.grad_fn ?? "" };
     byLine.set(binding.line, [...(byLine.get(binding.line) ?? []), part]);
   }
   /** @type {Chip[]} */
   const chips = [...byLine].map(([line, parts]) => ({ line, role: "value", parts }));
-  const gradients = gradientChip(graph, step);
+  const gradients = shown && gradientChip(shown.graph, shown.step);
   return gradients ? [...chips, gradients] : chips;
+}
+
+/**
+ * @param {Binding} binding
+ * @param {Run} run
+ * @param {{graph: GraphModel, step: StepModel} | null} shown
+ * @returns {string} the value that the name had in the step that is shown; "" when that step has no such node
+ */
+function shownText({ node, step }, run, shown) {
+  if (!shown || node === null || step === null || run.steps[step]?.graph !== shown.graph.id) return "";
+  return valueText(shown.step.values.get(node));
 }
 
 /**
