@@ -36,14 +36,16 @@ def _descriptors() -> set[str]:
     return found
 
 
-def _boxes() -> set[int]:
-    """Zygotes and children, zombies included, of this process and of its zygotes."""
-    found = set()
+def _boxes() -> dict[int, int]:
+    """Zygotes and children of this process, zombies included, each with its parent."""
+    parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            if "(chainrule-" in stat.read_text():
-                found.add(int(stat.parent.name))
-    return found
+            head, _, tail = stat.read_text().rpartition(")")
+            if "(chainrule-" in head:
+                parents[int(stat.parent.name)] = int(tail.split()[1])
+    ours = os.getpid()
+    return {pid: parent for pid, parent in parents.items() if ours in (parent, parents.get(parent))}
 
 
 async def _until(condition: Callable[[], bool]) -> None:
@@ -55,7 +57,7 @@ async def _until(condition: Callable[[], bool]) -> None:
 async def test_two_hundred_runs_leak_nothing(own: Sandbox) -> None:
     for _ in range(5):
         await drive(own, "result = 1")
-    await asyncio.sleep(0.2)
+    await _until(lambda: own.pool is not None and len(own.pool.idle) == 2)
     descriptors, boxes = len(_descriptors()), len(_boxes())
     for number in range(200):
         assert (await drive(own, f"result = {number}")).result == number
@@ -77,7 +79,7 @@ async def test_closing_ends_every_process() -> None:
     await sandbox.close()
     assert (await run.outcome()).status == "crashed"
     run.close()
-    assert _boxes() <= boxes
+    assert _boxes().keys() <= boxes.keys()
     assert _descriptors() <= descriptors
     with pytest.raises(SandboxGone, match="closed"):
         await sandbox.run(b"").outcome()
@@ -86,6 +88,8 @@ async def test_closing_ends_every_process() -> None:
 async def test_a_dead_zygote_is_replaced(own: Sandbox) -> None:
     run = own.run(b"import time\nsend(b'on')\ntime.sleep(9)")
     assert await anext(run) == b"on"
+    await _until(lambda: own.pool is not None and len(own.pool.idle) == 2)
+    before = len(_boxes()) - 1
     zygote = own.zygote
     assert zygote is not None
     assert zygote.pid is not None
@@ -94,18 +98,7 @@ async def test_a_dead_zygote_is_replaced(own: Sandbox) -> None:
     assert ran.outcome.status == "crashed"
     assert "run it again" in ran.outcome.detail
     assert (await drive(own, "result = 'again'")).result == "again"
-    await _until(lambda: zygote.pid not in _boxes() and not _orphans())
-
-
-def _orphans() -> set[int]:
-    """Children that are this process's own now, because their zygote is gone."""
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            head, _, tail = stat.read_text().rpartition(")")
-            if "(chainrule-job" in head and int(tail.split()[1]) == os.getpid():
-                found.add(int(stat.parent.name))
-    return found
+    await _until(lambda: zygote.pid not in _boxes() and len(_boxes()) <= before)
 
 
 async def test_a_dead_idle_child_is_replaced(own: Sandbox) -> None:
@@ -179,7 +172,7 @@ async def test_a_zygote_that_hangs_is_replaced(own: Sandbox, monkeypatch: pytest
 
 async def test_children_that_came_for_a_cancelled_run_are_used(own: Sandbox) -> None:
     """Whenever the cancel comes, before, while or after the child does, none is lost."""
-    await drive(own, "result = 1")
+    await _until(lambda: own.pool is not None and len(own.pool.idle) == 2)
     boxes = len(_boxes())
     for number in range(40):
         runs = [own.run(b"result = 1") for _ in range(6)]
