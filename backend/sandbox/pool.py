@@ -134,7 +134,7 @@ class Pool:
                 self._waiting.remove(demand)
                 demand.answer.set_result(child)
                 return
-        if attack:
+        if attack or len(self.idle) >= self._warm:  # whoever it was forked for was cancelled
             child.close()
         else:
             self.idle.append(child)
