@@ -130,6 +130,18 @@ test("Graphviz' answer becomes positions: no overlap, ports on the border, the l
   assert.ok(label.y > a.y + 30 && label.y < b.y - 30);
 });
 
+test("labels side by side get the room that they need", async () => {
+  const graphviz = await Graphviz.load();
+  const sizes = [{ width: 60, height: 60 }, { width: 60, height: 60 }, { width: 60, height: 60 }];
+  const label = { width: 240, height: 30 };
+  const plan = {
+    id: "", items: sizes, inPorts: 0, outPorts: 0, first: [], header: { width: 0, height: 0 },
+    edges: [{ from: 0, to: 1, label, main: true }, { from: 0, to: 2, label, main: true }],
+  };
+  const { routes } = placed(plan, sizes, JSON.parse(graphviz.layout(dotText(plan, sizes), "json0", "dot")));
+  assert.ok(Math.abs(routes[0].label.x - routes[1].label.x) >= 240);
+});
+
 test("a path goes through its points and is monotone", () => {
   const points = monotone([{ x: 0, y: 0 }, { x: 50, y: 40 }, { x: 48, y: 41 }, { x: 10, y: 90 }, { x: 10, y: 120 }]);
   assert.equal(points.length, 4);
@@ -137,6 +149,11 @@ test("a path goes through its points and is monotone", () => {
   const drawn = samples(points);
   drawn.slice(1).forEach((point, i) => assert.ok(point.y > drawn[i].y));
   for (const { x } of drawn) assert.ok(x >= -0.01 && x <= 50.01, `${x} is beyond the points`);
+});
+
+test("a path does not swing beyond a turn", () => {
+  const turn = samples([{ x: 0, y: 0 }, { x: 50, y: 40 }, { x: 45, y: 120 }, { x: 45, y: 160 }]);
+  assert.ok(Math.max(...turn.map(({ x }) => x)) <= 50);
 });
 
 test("a line beside another keeps to the label", () => {

@@ -79,6 +79,7 @@ test("values of lines are shown without any tensor, and a line's tensor in the s
   const { run, graph, step } = meeting();
   const binding = { line: 1, name: "n", type_name: "int", text: "7", grad_fn: null, node: null, step: null };
   assert.deepEqual(chipsOf({ ...run, bindings: [binding] }, null, ["n = 3 + 4"])[0].parts[0].value, "7");
+  assert.deepEqual(chipsOf({ ...run, bindings: [binding] }, null, ["n = 7"]), []);
   const tensor = { ...binding, type_name: "Tensor", text: "99.0", node: "n1", step: 0 };
   assert.equal(chipsOf({ ...run, bindings: [tensor] }, { graph, step }, ["b = a * 3"])[0].parts[0].value, "6.0");
 });
