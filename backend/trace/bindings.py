@@ -13,7 +13,7 @@ import torch
 from backend.trace.groups import type_of
 from backend.trace.names import Names
 from backend.trace.records import Value
-from backend.trace.summary import Summary
+from backend.trace.reduction import Summary
 from backend.wire.messages import STATISTICS, BindingMessage
 
 _WIDTH = 60

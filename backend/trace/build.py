@@ -15,8 +15,9 @@ from backend.trace.names import Names
 from backend.trace.nodes import describe_op, describe_source, describe_unseen
 from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, VALUE
 from backend.trace.records import EngineNode, Op, Site, Step, Value
+from backend.trace.reduction import Summary
 from backend.trace.source import Source
-from backend.trace.summary import Summary
+from backend.trace.summary import Summaries
 from backend.wire.messages import Edge, GraphMessage, Next, Slot, StepMessage, UpdateRecord
 
 Messages = list[GraphMessage | StepMessage]
@@ -33,7 +34,7 @@ class Builder:
         self.shown: dict[int, Shown] = {}
         """id(value) -> where a named value was seen last."""
 
-    def messages(self, step: Step, summaries: list[Summary]) -> Messages:
+    def messages(self, step: Step, summaries: Summaries) -> Messages:
         """The step's graph, if its structure is new, and the step."""
         layout = _Layout(self, step, summaries)
         graph = layout.graph()
@@ -49,7 +50,7 @@ class Builder:
 class _Layout:
     """One step: which record became which node, edge and slot."""
 
-    def __init__(self, builder: Builder, step: Step, summaries: list[Summary]) -> None:
+    def __init__(self, builder: Builder, step: Step, summaries: Summaries) -> None:
         self.builder = builder
         self.step = step
         self.summaries = summaries
@@ -197,7 +198,7 @@ class _Layout:
         single: dict[int, Slot] = {}
         entered: set[tuple[int, int]] = set()
         seen: set[tuple[int, int, int]] = set()
-        for (kind, owner, output), summary in zip(self.step.slots, self.summaries, strict=True):
+        for (kind, owner, output), summary in self.summaries:
             target = self._target(kind, owner, output)
             if target is None or (kind, target, output if kind != EDGE_GRAD else 0) in seen:
                 continue

@@ -102,7 +102,7 @@ class _Watch:
         return node
 
     def _left(self, node: EngineNode) -> Callable[[Grads, Grads], None]:
-        step, add, slots = self.step, self.recorder.summariser.add, self.step.slots
+        step, add = self.step, self.recorder.summariser.add
         several = node.arrivals > 1
 
         def hook(grad_inputs: Grads, grad_outputs: Grads) -> None:
@@ -110,13 +110,11 @@ class _Watch:
             if several:
                 for output, grad in enumerate(grad_outputs):
                     if grad is not None:
-                        slots.append((GRAD, node, output))
-                        add(grad)
+                        add((GRAD, node, output), grad)
             for place, grad in enumerate(grad_inputs):
                 if grad is not None and place < len(node.nexts) and node.nexts[place][0] is not None:
                     step.events.append((BACKWARD, (node, place), self.site))
-                    slots.append((EDGE_GRAD, node, place))
-                    add(grad)
+                    add((EDGE_GRAD, node, place), grad)
 
         return hook
 
@@ -124,8 +122,7 @@ class _Watch:
         def hook(grad_outputs: Grads) -> None:
             grad = grad_outputs[0]
             if grad is not None:
-                self.step.slots.append((GRAD, node, 0))
-                self.recorder.summariser.add(grad)
+                self.recorder.summariser.add((GRAD, node, 0), grad)
 
         return hook
 
@@ -147,7 +144,6 @@ class _Watch:
             if leaf is None or grad is None:
                 continue
             if id(leaf) in older:
-                self.step.slots.append((LEAF_GRAD, leaf, 0))
-                recorder.summariser.add(grad)
+                recorder.summariser.add((LEAF_GRAD, leaf, 0), grad)
             recorder.know_grad(grad, leaf)
         recorder.summariser.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 import torch
@@ -12,7 +12,7 @@ import torch
 from backend.trace.engine import run_backward
 from backend.trace.modes import install
 from backend.trace.session import Session
-from backend.trace.warm import import_everything, touch
+from backend.trace.warm import import_everything, rehearse
 from backend.wire.messages import Job
 
 
@@ -30,9 +30,12 @@ class Entry:
             import_everything()
         install(run_backward)
 
-    def settle(self) -> None:
-        """In a waiting child: a small run, so that the first real one finds everything touched."""
-        touch()
+    def settle(self) -> Iterator[None]:
+        """In a waiting child: small runs, so that the first real one finds everything touched.
+
+        Yields between two of them: a job that has come is not kept waiting.
+        """
+        return rehearse()
 
     def versions(self) -> dict[str, str]:
         """Of torch and Python."""

@@ -16,7 +16,7 @@ import torch
 
 from backend.trace.records import Call, Op, OpInfo, Site, Step, Update, Value
 from backend.trace.source import learner_site
-from backend.trace.summary import Summariser, Summary
+from backend.trace.summary import Summaries, Summariser
 
 FORWARD, BACKWARD, UPDATE, ZERO_GRAD = range(4)
 """Places in `wire.messages.PHASES`."""
@@ -34,7 +34,7 @@ _FILLS = frozenset({"uniform_", "normal_", "zero_", "fill_", "bernoulli_", "rand
 class Recorder:
     """The record of one run. `emit(step, summaries)` is called with each step when it is complete."""
 
-    def __init__(self, preview: int, emit: Callable[[Step, list[Summary]], None]) -> None:
+    def __init__(self, preview: int, emit: Callable[[Step, Summaries], None]) -> None:
         self.summariser = Summariser(preview)
         self.emit = emit
         self.step = Step(0)
@@ -51,7 +51,7 @@ class Recorder:
         self.backwards = 0
         self._open: Op | None = None
         self._doors: dict[int, tuple[weakref.ref[_Tensor], weakref.ref[_Tensor]]] = {}
-        self._forward_part: tuple[list[tuple[int, Any, int]], list[Summary]] | None = None
+        self._forward_part: Summaries = []
 
     # forward
 
@@ -114,8 +114,7 @@ class Recorder:
             self.table[id(tensor)] = value
             op.values.append(value)
             if not op.reads_grad:
-                step.slots.append((VALUE, op, place))
-                self.summariser.add(tensor)
+                self.summariser.add((VALUE, op, place), tensor)
         self.count += 1
         if not op.reads_grad:
             step.ops.append(op)
@@ -131,8 +130,7 @@ class Recorder:
         value.requires_grad = tensor.requires_grad
         value.is_leaf = tensor.is_leaf
         value.is_parameter = isinstance(tensor, torch.nn.Parameter)
-        self.step.slots.append((VALUE, value, 0))
-        self.summariser.add(tensor)
+        self.summariser.add((VALUE, value, 0), tensor)
 
     def _made(self, op: Op, outs: list[_Tensor]) -> None:
         """A factory (`torch.randn`, `torch.tensor`): remembered, and shown once it is used or has a name."""
@@ -268,11 +266,9 @@ class Recorder:
         for update in step.updates.values():
             tensor = update.leaf.ref()
             if tensor is not None:
-                step.slots.append((AFTER, update.leaf, 0))
-                self.summariser.add(tensor)
+                self.summariser.add((AFTER, update.leaf, 0), tensor)
         summaries = self.summariser.take()
-        values = [(slot, summary) for slot, summary in zip(step.slots, summaries, strict=True) if slot[0] == VALUE]
-        self._forward_part = ([slot for slot, _ in values], [summary for _, summary in values])
+        self._forward_part = [(key, summary) for key, summary in summaries if key[0] == VALUE]
         if step.events:
             self.emit(step, summaries)
             self.step = Step(step.index + 1)
@@ -284,12 +280,11 @@ class Recorder:
         first = self.step
         self.next_step()
         step = self.step
-        if step is first or self._forward_part is None:
+        if step is first:
             return
         step.ops = list(first.ops)
         step.events = [e for e in first.events if e[0] == FORWARD]
-        step.slots, results = self._forward_part
-        self.summariser.results.extend(results)
+        self.summariser.again(self._forward_part)
         for op in step.ops:
             for value in (*op.inputs, *op.values):
                 if value.step is first:

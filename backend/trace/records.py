@@ -148,14 +148,13 @@ class Update:
 class Step:
     """One pass, as it is recorded. `events` holds (phase, what, site) with what an Op, EngineNode, edge or Value."""
 
-    __slots__ = ("closed", "engine", "events", "index", "loss", "mentioned", "ops", "slots", "updates")
+    __slots__ = ("closed", "engine", "events", "index", "loss", "mentioned", "ops", "updates")
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.ops: list[Op] = []
         self.engine: list[EngineNode] = []
         self.events: list[tuple[int, Any, Site | None]] = []
-        self.slots: list[tuple[int, Any, int]] = []
         self.updates: dict[int, Update] = {}
         self.mentioned: list[Value] = []
         self.loss: Value | None = None

@@ -31,7 +31,7 @@ from backend.trace.problem import explain, stopped
 from backend.trace.recorder import Recorder
 from backend.trace.records import Step
 from backend.trace.source import FILENAME, Source
-from backend.trace.summary import Summary
+from backend.trace.summary import Summaries
 from backend.wire.messages import DoneMessage, Job, NoticeMessage, OutputMessage, ProblemMessage, ResultMessage
 
 _COLLECT = (400_000, 20, 100)
@@ -115,7 +115,7 @@ class Session:
             self.cut = True
         self._send(frame)
 
-    def _on_step(self, step: Step, summaries: list[Summary]) -> None:
+    def _on_step(self, step: Step, summaries: Summaries) -> None:
         started = time.perf_counter()
         for message in self.builder.messages(step, summaries):
             self.cut = False

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Iterator
 from typing import Final
 
 import torch
@@ -15,7 +17,7 @@ LAZY: Final = (
     "torch.linalg torch.special torch.sparse torch.autograd.forward_ad torch.autograd.gradcheck torch.hub torch.onnx "
     "torch.autograd.functional torch.nn.utils.parametrizations torch.nn.utils.rnn torch.nn.attention torch.profiler "
     "torch.optim.lr_scheduler torch.optim.swa_utils torch.testing torch.utils._foreach_utils torch._tensor_str "
-    "torch.masked torch.nested torch.jit torch.quasirandom"
+    "torch.masked torch.nested torch.jit torch.quasirandom torch.utils.serialization torch.profiler._cupti_monitor"
 )
 """What torch imports when it is first needed, which after the lock is too late."""
 
@@ -24,19 +26,21 @@ STANDARD: Final = (
     "collections.abc dataclasses typing enum abc contextlib copy time datetime string re textwrap pprint json decimal "
     "fractions numbers heapq bisect warnings logging io types inspect traceback gc weakref uuid hashlib base64 struct "
     "array csv pickle argparse timeit os os.path sys pathlib shutil tempfile subprocess threading queue "
-    "concurrent.futures asyncio socket urllib.request multiprocessing calendar locale zlib unicodedata secrets "
+    "concurrent.futures asyncio socket urllib.request multiprocessing multiprocessing.queues calendar locale zlib unicodedata secrets "
     "graphlib ast dis typing_extensions encodings.idna encodings.utf_8 encodings.ascii encodings.latin_1 "
     "encodings.cp437"
 )
 """What snippets import. Codecs are modules too."""
 
-_REHEARSAL: Final = """
-a = torch.tensor(2.0, requires_grad=True)
-model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
-loss = F.mse_loss(model(torch.ones(2, 3)) * a, torch.zeros(2, 1))
-loss.backward()
-loss
-"""
+_REHEARSALS: Final = (
+    "a = 1.0",
+    "a = torch.tensor(2.0, requires_grad=True)",
+    "a = torch.tensor(2.0, requires_grad=True)\nb = a * a + a\nb.backward()",
+    "w = torch.ones(3, 2, requires_grad=True)\nloss = F.mse_loss(torch.ones(4, 3) @ w, torch.zeros(4, 2))\nloss",
+    "model = nn.Sequential(nn.Linear(3, 40), nn.ReLU(), nn.Linear(40, 1))\nmodel(torch.ones(20, 3)).sum().backward()",
+    "print(nonsense)",
+)
+"""Snippets that use the parts which most snippets use."""
 
 
 def import_everything() -> None:
@@ -53,8 +57,14 @@ def import_everything() -> None:
     repr(torch.zeros(2))
 
 
-def touch() -> None:
-    """Rehearse: run a small snippet through the tracer and throw the messages away."""
-    state = torch.random.get_rng_state()
-    Session(Job(code=_REHEARSAL), lambda _frame: None).run()
-    torch.random.set_rng_state(state)
+def rehearse() -> Iterator[None]:
+    """Run small snippets through the tracer and throw the messages away, one at each `next`."""
+    for code in _REHEARSALS:
+        state = torch.random.get_rng_state()
+        streams = sys.stdout, sys.stderr
+        try:
+            Session(Job(code=code), lambda _frame: None).run()
+        finally:
+            sys.stdout, sys.stderr = streams
+            torch.random.set_rng_state(state)
+        yield
