@@ -29,6 +29,8 @@ class Entry:
             warnings.simplefilter("ignore")
             import_everything()
         install(run_backward)
+        for _ in rehearse():
+            pass  # what this loads and caches, every child inherits
 
     def settle(self) -> Iterator[None]:
         """In a waiting child: small runs, so that the first real one finds everything touched.

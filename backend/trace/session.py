@@ -7,6 +7,7 @@ import builtins
 import gc
 import linecache
 import math
+import os
 import random
 import sys
 import time
@@ -163,10 +164,11 @@ class Session:
             setattr(sys, name, printed)
         warnings.simplefilter("default")
         warnings.showwarning = _show_warning
-        if self.job.seed is not None:
-            torch.manual_seed(self.job.seed)
-            random.seed(self.job.seed)
-            np.random.seed(self.job.seed % 2**32)
+        # without a seed of its own, each run would start from the state that all children inherit
+        seed = self.job.seed if self.job.seed is not None else int.from_bytes(os.urandom(8)) >> 1
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
 
     def _on_output(self, stream: Stream, text: str, line: int | None) -> None:
         self.send(OutputMessage(stream=stream, text=text, line=line))

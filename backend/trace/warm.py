@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Final
 
@@ -17,7 +19,8 @@ LAZY: Final = (
     "torch.linalg torch.special torch.sparse torch.autograd.forward_ad torch.autograd.gradcheck torch.hub torch.onnx "
     "torch.autograd.functional torch.nn.utils.parametrizations torch.nn.utils.rnn torch.nn.attention torch.profiler "
     "torch.optim.lr_scheduler torch.optim.swa_utils torch.testing torch.utils._foreach_utils torch._tensor_str "
-    "torch.masked torch.nested torch.jit torch.quasirandom torch.utils.serialization torch.profiler._cupti_monitor"
+    "torch.masked torch.nested torch.jit torch.quasirandom torch.utils.serialization "
+    "torch.profiler._cupti_monitor"
 )
 """What torch imports when it is first needed, which after the lock is too late."""
 
@@ -36,8 +39,8 @@ _REHEARSALS: Final = (
     "a = 1.0",
     "a = torch.tensor(2.0, requires_grad=True)",
     "a = torch.tensor(2.0, requires_grad=True)\nb = a * a + a\nb.backward()",
-    "w = torch.ones(3, 2, requires_grad=True)\nloss = F.mse_loss(torch.ones(4, 3) @ w, torch.zeros(4, 2))\nloss",
-    "model = nn.Sequential(nn.Linear(3, 40), nn.ReLU(), nn.Linear(40, 1))\nmodel(torch.ones(20, 3)).sum().backward()",
+    "w = torch.ones(3, 2, requires_grad=True)\nF.mse_loss(torch.ones(4, 3) @ w, torch.zeros(4, 2))",
+    "m = nn.Sequential(nn.Linear(3, 40), nn.ReLU(), nn.Linear(40, 1))\nm(torch.ones(20, 3)).sum().backward()",
     "print(nonsense)",
 )
 """Snippets that use the parts which most snippets use."""
@@ -60,11 +63,12 @@ def import_everything() -> None:
 def rehearse() -> Iterator[None]:
     """Run small snippets through the tracer and throw the messages away, one at each `next`."""
     for code in _REHEARSALS:
-        state = torch.random.get_rng_state()
-        streams = sys.stdout, sys.stderr
+        before = torch.random.get_rng_state(), sys.stdout, sys.stderr, sys.modules["__main__"], gc.get_threshold()
         try:
-            Session(Job(code=code), lambda _frame: None).run()
+            with warnings.catch_warnings():
+                Session(Job(code=code), lambda _frame: None).run()
         finally:
-            sys.stdout, sys.stderr = streams
+            state, sys.stdout, sys.stderr, sys.modules["__main__"], threshold = before
+            gc.set_threshold(*threshold)
             torch.random.set_rng_state(state)
         yield

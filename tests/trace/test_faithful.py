@@ -89,3 +89,10 @@ def test_each_edge_into_a_node_is_a_part_of_its_gradient(trace: Any) -> None:
             assert total == pytest.approx(step.grads[node.id].values, rel=1e-5, abs=1e-7)
             checked += 1
     assert checked
+
+
+def test_the_seed_decides_and_without_one_every_run_differs(trace: Any) -> None:
+    code = "import random, numpy\nt = torch.rand(1).item()\np = random.random()\nn = numpy.random.rand()"
+    runs = [{k: trace(code, seed=seed).namespace[k] for k in "tpn"} for seed in (7, 7, 8, None, None)]
+    assert runs[0] == runs[1]
+    assert all(len({run[k] for run in runs[1:]}) == 4 for k in "tpn")
