@@ -103,7 +103,10 @@ class _Layout:
 
     def _op_node(self, op: Op) -> None:
         place = self.place[id(op)] = len(self.nodes)
-        self.nodes.append(describe_op(f"n{place}", op, self.groups.of_op(op), self.builder.source, self._saved(op)))
+        loss = self.step.loss
+        name = loss.names[0] if loss is not None and loss.names else "L"
+        group, source = self.groups.of_op(op), self.builder.source
+        self.nodes.append(describe_op(f"n{place}", op, group, source, self._saved(op), name))
 
     def _saved(self, op: Op) -> list[tuple[str, Any, str | None, int]]:
         kept = []

@@ -1,7 +1,7 @@
 """The derivative rule of each op, for each input, in words and in LaTeX.
 
 The rules are those of torch's own `derivatives.yaml` (in the wheel: torchgen/packaged/autograd/derivatives.yaml);
-`source` names the entry. `G` stands for the gradient that entered the node, ∂L/∂out. Ops without a rule here say
+`source` names the entry. `G` stands for the gradient that entered the node. Ops without a rule here say
 nothing: the saved tensors then tell what backward uses.
 """
 
@@ -108,16 +108,20 @@ _BINARY: Final[Mapping[str, tuple[str, tuple[Words, ...]]]] = {
 _PLAIN_NAME = re.compile(r"[A-Za-z]\Z")
 
 
-def rules(op: Op) -> list[Rule]:
-    """The rule for every tensor input of `op` that wants a gradient; empty where none is written down."""
+def rules(op: Op, loss: str) -> list[Rule]:
+    """The rule for every tensor input of `op` that wants a gradient; empty where none is written down.
+
+    `loss` is what the tensor that backward started from is called: the L of ∂L/∂x.
+    """
+    top = rf"\partial {symbol([loss], 'L')}"
     packet = op.info.packet.rstrip("_") if not op.info.packet.endswith("__") else op.info.packet
-    names = [_symbol(v.names, fallback) for v, fallback in zip(op.inputs, _argument_names(op), strict=False)]
+    names = [symbol(v.names, fallback) for v, fallback in zip(op.inputs, _argument_names(op), strict=False)]
     if packet == "pow":
-        return _pow(op, names)
+        return _pow(op, names, top)
     found = _ELEMENTWISE.get(packet)
     if found is not None:
         entry, rule = found
-        return [_derivative(op, 0, entry, rule, names)] if op.inputs and op.inputs[0].requires_grad else []
+        return [_derivative(op, 0, entry, rule, names, top)] if op.inputs and op.inputs[0].requires_grad else []
     several = _BINARY.get(packet)
     if several is None:
         return []
@@ -125,7 +129,7 @@ def rules(op: Op) -> list[Rule]:
     if len(op.inputs) < len(each):
         names = _with_number(op, names)
     return [
-        _derivative(op, place, entry, each[place], names)
+        _derivative(op, place, entry, each[place], names, top)
         for place, value in enumerate(op.inputs[: len(each)])
         if value.requires_grad
     ]
@@ -137,22 +141,22 @@ def _with_number(op: Op, names: list[str]) -> list[str]:
     return [*names, f"{number:g}" if number is not None else r"\text{other}"]
 
 
-def _pow(op: Op, names: list[str]) -> list[Rule]:
+def _pow(op: Op, names: list[str], top: str) -> list[Rule]:
     exponent = next((v for n, v in op.attributes if n == "exponent"), None)
     if not isinstance(exponent, (int, float)) or not op.inputs[0].requires_grad:
         return []
     less = exponent - 1
     power = "" if less == 1 else f"^{{{{{less:g}}}}}"
     rule = ("grad * exponent * self**(exponent - 1)", rf"{{G}} \cdot {exponent:g}\,{{a}}{power}")
-    return [_derivative(op, 0, "pow.Tensor_Scalar", rule, names)]
+    return [_derivative(op, 0, "pow.Tensor_Scalar", rule, names, top)]
 
 
-def _derivative(op: Op, place: int, entry: str, rule: Words, names: list[str]) -> Rule:
-    out = _symbol(op.values[0].names if op.values else [], "out")
+def _derivative(op: Op, place: int, entry: str, rule: Words, names: list[str], top: str) -> Rule:
+    out = symbol(op.values[0].names if op.values else [], "out")
     text, latex = rule
     a, b, c = (names[i] if i < len(names) else r"\text{?}" for i in range(3))
-    right = latex.format(G=rf"\frac{{\partial L}}{{\partial {out}}}", self=a, a=a, b=b, c=c, out=out)
-    left = rf"\frac{{\partial L}}{{\partial {names[place]}}}"
+    right = latex.format(G=rf"\frac{{{top}}}{{\partial {out}}}", self=a, a=a, b=b, c=c, out=out)
+    left = rf"\frac{{{top}}}{{\partial {names[place]}}}"
     arguments = _argument_names(op)
     return Rule(
         input=arguments[place] if place < len(arguments) else f"input{place}",
@@ -168,7 +172,8 @@ def _argument_names(op: Op) -> list[str]:
     return [name for name in op.info.arguments if name not in plain]
 
 
-def _symbol(names: list[str], fallback: str) -> str:
+def symbol(names: list[str], fallback: str) -> str:
+    """A name as LaTeX: one letter as a variable, more of them as upright text."""
     name = names[0] if names else fallback
     if _PLAIN_NAME.match(name):
         return name

@@ -17,9 +17,9 @@ _NOISE = frozenset({"pin_memory", "layout", "device", "memory_format", "non_bloc
 
 
 def describe_op(
-    id: str, op: Op, group: str | None, source: Source, saved: list[tuple[str, Any, str | None, int]]
+    id: str, op: Op, group: str | None, source: Source, saved: list[tuple[str, Any, str | None, int]], loss: str
 ) -> Any:
-    """The node of an op that was recorded."""
+    """The node of an op that was recorded. `loss` is what backward's start is called."""
     span = source.span(op.site)
     requires_grad = any(v.requires_grad for v in op.values)
     leaf = any(v.is_leaf for v in op.values)
@@ -37,7 +37,7 @@ def describe_op(
         outputs=max(1, len(op.values)),
         attributes=_attributes(op),
         saved=[_saved(*s) for s in saved],
-        derivatives=rules(op) if requires_grad and not leaf else [],
+        derivatives=rules(op, loss) if requires_grad and not leaf else [],
         reason=_reason(op) if cut else None,
     )
 

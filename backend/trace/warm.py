@@ -26,12 +26,12 @@ LAZY: Final = (
 
 STANDARD: Final = (
     "numpy numpy.linalg numpy.random math cmath random statistics itertools functools operator collections "
-    "collections.abc dataclasses typing enum abc contextlib copy time datetime string re textwrap pprint json decimal "
-    "fractions numbers heapq bisect warnings logging io types inspect traceback gc weakref uuid hashlib base64 struct "
-    "array csv pickle argparse timeit os os.path sys pathlib shutil tempfile subprocess threading queue "
-    "concurrent.futures asyncio socket urllib.request multiprocessing multiprocessing.queues calendar locale zlib unicodedata secrets "
-    "graphlib ast dis typing_extensions encodings.idna encodings.utf_8 encodings.ascii encodings.latin_1 "
-    "encodings.cp437"
+    "collections.abc dataclasses typing enum abc contextlib copy time datetime string re textwrap pprint json "
+    "decimal fractions numbers heapq bisect warnings logging io types inspect traceback gc weakref uuid hashlib "
+    "base64 struct array csv pickle argparse timeit os os.path sys pathlib shutil tempfile subprocess threading "
+    "queue concurrent.futures asyncio socket urllib.request multiprocessing multiprocessing.queues calendar "
+    "locale zlib unicodedata secrets graphlib ast dis typing_extensions encodings.idna encodings.utf_8 "
+    "encodings.ascii encodings.latin_1 encodings.cp437"
 )
 """What snippets import. Codecs are modules too."""
 

@@ -114,7 +114,7 @@ def test_the_rule_of_each_input_is_told(trace: Any) -> None:
         ("self", 0, "grad * other"),
         ("other", 1, "grad * self"),
     ]
-    assert rules[0].latex == r"\frac{\partial L}{\partial x} = \frac{\partial L}{\partial z} \cdot y"
+    assert rules[0].latex == r"\frac{\partial z}{\partial x} = \frac{\partial z}{\partial z} \cdot y"
     assert rules[0].source == "derivatives.yaml: mul.Tensor"
 
 
