@@ -31,7 +31,7 @@ class Update(Model):
 class Step(Model):
     """One pass: forward, loss, backward, update, zero_grad, as far as the snippet did them."""
 
-    index: int
+    index: int = Field(description='Counted from 0; with trace="sampled" some are left out.')
     graph: str
     events: list[Event]
     values: dict[str, TensorSummary] = Field(description="Node id -> its (first) output.")

@@ -26,6 +26,11 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     `outputs` are the tensors (or gradient edges) that backward starts from; `args` and `kwargs` go to the engine.
     """
     recorder.finish_op()
+    if recorder.skipping:
+        with recorder.paused():
+            result = engine(outputs, *args, **kwargs)
+        recorder.passed_backward()
+        return result
     roots = [o for o in outputs if isinstance(o, torch.Tensor) and o.grad_fn is not None]
     if any(node.leaf is None and node.op is not None for node in recorder.step.engine):
         recorder.fork_step()
@@ -146,4 +151,5 @@ class _Watch:
             if id(leaf) in older:
                 recorder.summariser.add((LEAF_GRAD, leaf, 0), grad)
             recorder.know_grad(grad, leaf)
+            recorder.leaves[id(leaf)] = leaf
         recorder.summariser.flush()

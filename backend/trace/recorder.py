@@ -7,13 +7,13 @@ next step or an afterthought of this one (`loss.item()`, an accuracy computed fr
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
+from backend.trace.ledger import Ledger
 from backend.trace.records import Call, Op, OpInfo, Site, Step, Update, Value
 from backend.trace.source import learner_site
 from backend.trace.summary import Summaries, Summariser
@@ -30,18 +30,30 @@ _grad_enabled = torch.is_grad_enabled
 _FILLS = frozenset({"uniform_", "normal_", "zero_", "fill_", "bernoulli_", "random_", "exponential_", "erfinv_"})
 """Ops that give a fresh tensor its first values: part of how it was made, until something has read it."""
 
+_EMPTIES = frozenset({"zero_", "_foreach_zero_", "fill_"})
+"""Ops that, done to a `.grad`, are a zero_grad."""
 
-class Recorder:
+
+def is_sampled(index: int) -> bool:
+    """Whether a step is told in full when `trace` is "sampled": the first ones all, later ones ever more rarely.
+
+    Of 1,000 steps some 220, of 10,000 some 350.
+    """
+    return index % max(1, index // 60) == 0
+
+
+class Recorder(Ledger):
     """The record of one run. `emit(step, summaries)` is called with each step when it is complete."""
 
-    def __init__(self, preview: int, emit: Callable[[Step, Summaries], None]) -> None:
+    def __init__(self, preview: int, emit: Callable[[Step, Summaries], None], *, sampled: bool = False) -> None:
+        super().__init__()
+        self.sampled = sampled
+        self.skipping = False
+        """The current step is not told in full: ops are only watched for where the step ends."""
+        self.leaves: dict[int, Value] = {}
         self.summariser = Summariser(preview)
         self.emit = emit
         self.step = Step(0)
-        self.table: dict[int, Value] = {}
-        self.by_sequence: dict[int, Op] = {}
-        self.grads: dict[int, tuple[weakref.ref[_Tensor], Value]] = {}
-        self.calls: list[Call] = []
         self.call: Call | None = None
         self.modules: tuple[int, ...] = ()
         self.module_calls: list[Any] = []
@@ -50,7 +62,6 @@ class Recorder:
         self.count = 0
         self.backwards = 0
         self._open: Op | None = None
-        self._doors: dict[int, tuple[weakref.ref[_Tensor], weakref.ref[_Tensor]]] = {}
         self._forward_part: Summaries = []
 
     # forward
@@ -98,7 +109,9 @@ class Recorder:
         """An op with tensors in: it belongs to a step."""
         step = self.step
         if self.grads:
-            op.reads_grad = any(v.op.reads_grad if v.op is not None else self._grad_owner(v) for v in op.inputs)
+            op.reads_grad = any(
+                v.op.reads_grad if v.op is not None else self.holder(v.ref()) is not None for v in op.inputs
+            )
         if step.closed and not op.reads_grad and not self._afterthought(op):
             self.next_step()
             step = self.step
@@ -149,20 +162,13 @@ class Recorder:
                 told = self._write_one(op, tensor) and told
         return told and bool(info.writes)
 
-    def alias(self, door: _Tensor, tensor: _Tensor) -> None:
-        """`door` is `tensor.data`."""
-        self._doors[id(door)] = (weakref.ref(door), weakref.ref(tensor))
-
     def _write_one(self, op: Op, tensor: _Tensor) -> bool:
-        door = self._doors.get(id(tensor))
-        if door is not None and door[0]() is tensor:
-            original = door[1]()
-            tensor = tensor if original is None else original
+        tensor = self.behind(tensor)
         value = self.table.get(id(tensor))
-        held = self.grads.get(id(tensor))
-        if held is not None and held[0]() is tensor:
-            if op.info.packet in ("zero_", "_foreach_zero_", "fill_"):
-                self.zero_grad(held[1], op.site)
+        leaf = self.holder(tensor)
+        if leaf is not None:
+            if op.info.packet in _EMPTIES:
+                self.zero_grad(leaf, op.site)
             return True
         if tensor.requires_grad and tensor.is_leaf:
             leaf = self.value_of(tensor)
@@ -185,7 +191,7 @@ class Recorder:
                 base = tensor._base
                 if base is not None and base.requires_grad:
                     value.requires_grad = True
-                    self._own(op, base.grad_fn)
+                    self.own(op, base.grad_fn)
                     shadow = Value(base, op, 0)
                     shadow.requires_grad = True
                     shadow.step = value.step
@@ -194,49 +200,10 @@ class Recorder:
             grad_fn = tensor.grad_fn
             if grad_fn is not None:
                 value.requires_grad = True
-                self._own(op, grad_fn)
+                self.own(op, grad_fn)
             elif tensor.requires_grad:
                 value.requires_grad = True
         op.tensors = None
-
-    def _own(self, op: Op, grad_fn: Any) -> None:
-        if grad_fn is not None and op.grad_fn is None:
-            op.grad_fn = grad_fn.name()
-            op.sequence = grad_fn._sequence_nr()
-            self.by_sequence[op.sequence] = op
-
-    def known(self, tensor: _Tensor) -> Value | None:
-        """The value that a tensor is now, if the recorder has seen it: by identity, or by the op that made it."""
-        value = self.table.get(id(tensor))
-        if value is not None and value.ref() is tensor:
-            return value
-        # asking a view for its grad_fn may make autograd rebuild it
-        return None if tensor._is_view() else self.made_by(tensor)
-
-    def made_by(self, tensor: _Tensor) -> Value | None:
-        """The output that `tensor.grad_fn` stands for, if the recorder has seen its op."""
-        grad_fn = tensor.grad_fn
-        op = self.by_sequence.get(grad_fn._sequence_nr()) if grad_fn is not None else None
-        return op.values[tensor.output_nr] if op is not None and tensor.output_nr < len(op.values) else None
-
-    def value_of(self, tensor: _Tensor) -> Value:
-        """The value that a tensor is now; a new leaf or data value if the recorder never saw it made."""
-        value = self.known(tensor)
-        if value is not None:
-            if value.op is None or value.requires_grad or not tensor.requires_grad:
-                return value
-            if tensor.grad_fn is not None:
-                # a custom Function: its history was set after the op inside it had returned
-                self._own(value.op, tensor.grad_fn)
-                value.requires_grad = True
-                return value
-            if not value.op.reads_grad:
-                value.requires_grad = value.is_leaf = True  # requires_grad_() on a computed tensor
-                return value
-        value = Value(tensor)
-        value.requires_grad = tensor.requires_grad
-        self.table[id(tensor)] = value
-        return value
 
     def _is_saving(self, tensor: _Tensor) -> bool:
         """Autograd detaches an op's result to save it for backward; nobody asked for that detach."""
@@ -253,10 +220,6 @@ class Recorder:
         step = self.step
         return bool(op.inputs) and all(v.op is not None and v.step is step for v in op.inputs)
 
-    def _grad_owner(self, value: Value) -> bool:
-        held = self.grads.get(id(value.ref()))
-        return held is not None and held[0]() is value.ref()
-
     # steps
 
     def next_step(self) -> None:
@@ -269,11 +232,38 @@ class Recorder:
                 self.summariser.add((AFTER, update.leaf, 0), tensor)
         summaries = self.summariser.take()
         self._forward_part = [(key, summary) for key, summary in summaries if key[0] == VALUE]
-        if step.events:
-            self.emit(step, summaries)
-            self.step = Step(step.index + 1)
-        else:
+        if not step.events and not self.skipping:
             self.step = Step(step.index)
+            return
+        if not self.skipping:
+            self.emit(step, summaries)
+        self.forget(step.ops)
+        self.step = Step(step.index + 1)
+        self.skipping = self.sampled and not is_sampled(step.index + 1)
+
+    # steps that are not told in full
+
+    def skips(self, info: OpInfo, args: tuple[Any, ...]) -> bool:
+        """Whether an op that has not run yet lies in a step that is not told in full."""
+        if self.step.closed and self._begins(info, args):
+            self.next_step()
+        return self.skipping
+
+    def _begins(self, info: OpInfo, args: tuple[Any, ...]) -> bool:
+        tensors = [a for a in args if isinstance(a, _Tensor)]
+        held = [leaf for leaf in map(self.holder, tensors) if leaf is not None]
+        if info.writes and held and info.packet in _EMPTIES:
+            self.zero_grad(held[0], None)
+        return bool(tensors) and not (info.writes or held or info.packet in ("_local_scalar_dense", "detach"))
+
+    def passed_backward(self) -> None:
+        """A backward that nobody watched."""
+        self.backwards += 1
+        self.step.closed = True
+        for leaf in self.leaves.values():
+            tensor = leaf.ref()
+            if tensor is not None and tensor.grad is not None:
+                self.know_grad(tensor.grad, leaf)
 
     def fork_step(self) -> None:
         """A second backward through the same forward pass: a step of its own, with the same ops and values."""
@@ -290,10 +280,6 @@ class Recorder:
                 if value.step is first:
                     value.step = step
 
-    def know_grad(self, grad: _Tensor, leaf: Value) -> None:
-        """`grad` is `leaf.grad`: reading it is not a forward op, and writing to it is zero_grad or clipping."""
-        self.grads[id(grad)] = (weakref.ref(grad), leaf)
-
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Nothing that runs inside is recorded, and the modes are off."""
@@ -306,15 +292,10 @@ class Recorder:
 
     def named(self, out: Any, site: Site) -> None:
         """What a call in the learner's own frame returned; the name it is stored under is found out later."""
-        if isinstance(out, _Tensor):
-            value = self.table.get(id(out))
-            if value is not None:
-                self.sites.append((value, site, 0))
-        elif isinstance(out, (tuple, list)):
-            for place, item in enumerate(out):
-                value = self.table.get(id(item)) if isinstance(item, _Tensor) else None
-                if value is not None:
-                    self.sites.append((value, site, place))
+        for place, item in enumerate(out if isinstance(out, (tuple, list)) else (out,)):
+            value = self.table.get(id(item)) if isinstance(item, _Tensor) else None
+            if value is not None and value.ref() is item:
+                self.sites.append((value, site, place))
 
     def mention(self, tensor: _Tensor) -> None:
         """A tensor that the learner named, and no op has read: it is shown all the same."""

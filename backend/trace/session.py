@@ -51,7 +51,7 @@ class Session:
         self.source = Source(job.code)
         self.module = types.ModuleType("__main__")
         self.namespace = self.module.__dict__
-        self.recorder = Recorder(job.preview, self._on_step)
+        self.recorder = Recorder(job.preview, self._on_step, sampled=job.trace == "sampled")
         self.names = Names(self.recorder, self.source, self.namespace)
         self.builder = Builder(self.source, self.names, self.recorder.module_calls)
         self.budget = [job.output_bytes]

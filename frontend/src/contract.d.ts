@@ -270,6 +270,7 @@ export interface SavedTensor {
 
 /** One pass: forward, loss, backward, update, zero_grad, as far as the snippet did them. */
 export interface Step {
+  /** Counted from 0; with trace="sampled" some are left out. */
   index: number;
   graph: string;
   events: Array<Event>;

@@ -93,3 +93,20 @@ def test_a_tensor_that_no_op_reads_is_shown_all_the_same(trace: Any) -> None:
     assert told.value("t") == [1, 2, 3]
     assert told.node("f").kind == "data"
     assert told.step().values[told.node("f").id].dtype == "torch.float64"
+
+
+@pytest.mark.parametrize("code", [BY_HAND, ADAM.format(first="opt.zero_grad()", second="pass", third="pass")])
+def test_a_sampled_run_tells_the_same_steps_and_fewer(trace: Any, code: str) -> None:
+    long = code.replace("range(3)", "range(300)")
+    every = {s.index: s for s in trace(long).answer.steps}
+    told = trace(long, trace="sampled")
+    sampled = {s.index: s for s in told.answer.steps}
+    assert len(every) == 300
+    assert 100 < len(sampled) < 200
+    assert set(range(100)) < set(sampled)
+    for index, step in sampled.items():
+        assert step.loss == every[index].loss, index
+        assert step.grads == every[index].grads, index
+        assert step.leaf_grads == {}
+        assert [u.after for u in step.updates] == [u.after for u in every[index].updates]
+    assert told.answer.status == "ok"

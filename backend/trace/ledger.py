@@ -1,0 +1,93 @@
+"""Which tensor is which value: by identity while it lives, by the op that made it, by the doors that lead to it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, Final
+
+import torch
+
+from backend.trace.records import Op, Value
+
+_MOST_VALUES: Final = 50_000
+"""Values that are kept before those of tensors that are gone are dropped."""
+
+_Tensor = torch.Tensor
+
+
+class Ledger:
+    """Knows tensors by id, and asks each time whether it is still the same one: ids of dead objects are given again."""
+
+    def __init__(self) -> None:
+        self.table: dict[int, Value] = {}
+        self.by_sequence: dict[int, Op] = {}
+        self.grads: dict[int, tuple[weakref.ref[_Tensor], Value]] = {}
+        self._doors: dict[int, tuple[weakref.ref[_Tensor], weakref.ref[_Tensor]]] = {}
+        self._recent: list[Op] = []
+
+    def known(self, tensor: _Tensor) -> Value | None:
+        """The value that a tensor is now, if the recorder has seen it: by identity, or by the op that made it."""
+        value = self.table.get(id(tensor))
+        if value is not None and value.ref() is tensor:
+            return value
+        # asking a view for its grad_fn may make autograd rebuild it
+        return None if tensor._is_view() else self.made_by(tensor)
+
+    def made_by(self, tensor: _Tensor) -> Value | None:
+        """The output that `tensor.grad_fn` stands for, if the recorder has seen its op."""
+        grad_fn = tensor.grad_fn
+        op = self.by_sequence.get(grad_fn._sequence_nr()) if grad_fn is not None else None
+        return op.values[tensor.output_nr] if op is not None and tensor.output_nr < len(op.values) else None
+
+    def value_of(self, tensor: _Tensor) -> Value:
+        """The value that a tensor is now; a new leaf or data value if the recorder never saw it made."""
+        value = self.known(tensor)
+        if value is not None:
+            if value.op is None or value.requires_grad or not tensor.requires_grad:
+                return value
+            if tensor.grad_fn is not None:
+                # a custom Function: its history was set after the op inside it had returned
+                self.own(value.op, tensor.grad_fn)
+                value.requires_grad = True
+                return value
+            if not value.op.reads_grad:
+                value.requires_grad = value.is_leaf = True  # requires_grad_() on a computed tensor
+                return value
+        value = Value(tensor)
+        value.requires_grad = tensor.requires_grad
+        self.table[id(tensor)] = value
+        return value
+
+    def own(self, op: Op, grad_fn: Any) -> None:
+        """`grad_fn` is what autograd recorded for `op`."""
+        if grad_fn is not None and op.grad_fn is None:
+            op.grad_fn = grad_fn.name()
+            op.sequence = grad_fn._sequence_nr()
+            self.by_sequence[op.sequence] = op
+
+    def alias(self, door: _Tensor, tensor: _Tensor) -> None:
+        """`door` is `tensor.data`."""
+        self._doors[id(door)] = (weakref.ref(door), weakref.ref(tensor))
+
+    def know_grad(self, grad: _Tensor, leaf: Value) -> None:
+        """`grad` is `leaf.grad`: reading it is not a forward op, and writing to it is zero_grad or clipping."""
+        self.grads[id(grad)] = (weakref.ref(grad), leaf)
+
+    def holder(self, tensor: _Tensor | None) -> Value | None:
+        """The leaf whose `.grad` this tensor is."""
+        held = self.grads.get(id(tensor))
+        return held[1] if held is not None and held[0]() is tensor else None
+
+    def behind(self, tensor: _Tensor) -> _Tensor:
+        """The tensor that is written to when `tensor` is: itself, or w for `w.data`."""
+        door = self._doors.get(id(tensor))
+        original = door[1]() if door is not None and door[0]() is tensor else None
+        return tensor if original is None else original
+
+    def forget(self, ops: list[Op]) -> None:
+        """A step has ended, and these are its ops: those of the step before are forgotten, to bound memory."""
+        for op in self._recent:
+            self.by_sequence.pop(op.sequence, None)
+        if len(self.table) > _MOST_VALUES:
+            self.table = {key: value for key, value in self.table.items() if value.ref() is not None}
+        self._recent = ops
