@@ -1,4 +1,7 @@
-"""One sandbox and one unlocked control for all attacks, torch-free; the torch ones start only where they are used."""
+"""One sandbox and one unlocked control for the attacks of a module; those with torch start only where they are used.
+
+Not one for all modules: an event loop that is still there when the browser's tests begin keeps their own from running.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from backend.sandbox import Sandbox
-from tests.sandbox.driving import HASTY, LIMITS, PATIENT, Unlocked
+from tests.sandbox.driving import BRIEF, HASTY, LIMITS, PATIENT, Unlocked
 
 PLAIN = "tests.sandbox.entry:Entry"
 TORCH = "tests.sandbox.torch_entry:Entry"
@@ -19,7 +22,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def locked(anyio_backend: str) -> AsyncIterator[Sandbox]:
     sandbox = Sandbox(entry=PLAIN, warm_children=2, limits=LIMITS)
     await sandbox.start()
@@ -27,7 +30,16 @@ async def locked(anyio_backend: str) -> AsyncIterator[Sandbox]:
     await sandbox.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
+async def brief(anyio_backend: str) -> AsyncIterator[Sandbox]:
+    """Little CPU time, much wall time."""
+    sandbox = Sandbox(entry=PLAIN, warm_children=1, limits=BRIEF)
+    await sandbox.start()
+    yield sandbox
+    await sandbox.close()
+
+
+@pytest.fixture(scope="module")
 async def hasty(anyio_backend: str) -> AsyncIterator[Sandbox]:
     """Little wall time, much CPU time."""
     sandbox = Sandbox(entry=PLAIN, warm_children=1, limits=HASTY)
@@ -36,7 +48,7 @@ async def hasty(anyio_backend: str) -> AsyncIterator[Sandbox]:
     await sandbox.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 async def unlocked(anyio_backend: str) -> AsyncIterator[Sandbox]:
     sandbox = Unlocked(entry=PLAIN, warm_children=2, limits=PATIENT, unsafe_local=True)
     await sandbox.start()

@@ -18,7 +18,7 @@ from pathlib import Path
 from backend.errors import BelowMinimum
 from backend.sandbox import Sandbox, bpf, kernel
 from backend.sandbox.syscalls import Machine
-from tests.sandbox.driving import LIMITS, drive
+from tests.sandbox.driving import BRIEF, drive
 
 PLAIN_USER = 12345
 
@@ -74,7 +74,7 @@ def take_filters_away(machine: Machine) -> None:
 
 
 async def main(*, unsafe: bool) -> dict[str, object]:
-    sandbox = Sandbox(entry="tests.sandbox.entry:Entry", warm_children=1, limits=LIMITS, unsafe_local=unsafe)
+    sandbox = Sandbox(entry="tests.sandbox.entry:Entry", warm_children=1, limits=BRIEF, unsafe_local=unsafe)
     try:
         report = await sandbox.start()
     except BelowMinimum as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -11,12 +11,17 @@ from backend.sandbox import Limits, Outcome, Run, Sandbox
 
 MIB = 1 << 20
 
-LIMITS = Limits(cpu_seconds=0.5, wall_seconds=6, memory_bytes=256 * MIB, message_bytes=MIB, run_bytes=8 * MIB)
-"""Short, so that the attacks on them are, but with enough wall time for a machine that is busy."""
+LIMITS = Limits(cpu_seconds=30, wall_seconds=120, memory_bytes=256 * MIB, message_bytes=MIB, run_bytes=8 * MIB)
+"""Little memory and few messages, so that the attacks on them are short, and time for a machine that is busy."""
 
-HASTY = Limits(cpu_seconds=20, wall_seconds=0.5, memory_bytes=256 * MIB, message_bytes=MIB, run_bytes=8 * MIB)
+BRIEF = replace(LIMITS, cpu_seconds=0.5)
+"""For what is to run out of CPU time."""
 
-PATIENT = Limits(cpu_seconds=20, wall_seconds=30, memory_bytes=768 * MIB, message_bytes=64 * MIB, run_bytes=512 * MIB)
+HASTY = replace(LIMITS, wall_seconds=1.0)
+"""For what is to run out of wall time."""
+
+PATIENT = replace(LIMITS, memory_bytes=768 * MIB, message_bytes=64 * MIB, run_bytes=512 * MIB)
+"""Room for every attack: what the controls have."""
 
 
 @dataclass(frozen=True)

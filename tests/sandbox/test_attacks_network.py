@@ -21,7 +21,7 @@ ATTACKS = [
         """
 import urllib.request
 try:
-    urllib.request.urlopen('http://127.0.0.1:%d/' % $tcp, timeout=0.1)
+    urllib.request.urlopen('http://127.0.0.1:%d/' % $tcp, timeout=0.5)
 except TimeoutError:
     result = True  # connected; nobody answers""",
         DENIED,

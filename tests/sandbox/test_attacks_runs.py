@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import msgspec
 import pytest
@@ -13,11 +14,13 @@ from tests.sandbox.driving import Ran, drive, follow
 pytestmark = pytest.mark.anyio
 
 VICTIM = """
-import ctypes, os, time
+import ctypes, os, signal, time
+over = []
+signal.signal(signal.SIGUSR2, lambda *_: over.append(True))
 secret = ctypes.create_string_buffer(b'secret')
 import msgspec
 send(msgspec.msgpack.encode([os.getpid(), ctypes.addressof(secret)]))
-time.sleep(0.7)
+while not over: time.sleep(0.02)
 result = secret.value"""
 
 ATTACKS = {
@@ -40,10 +43,12 @@ result = buffer.raw == b'secret'""",
 
 
 async def _beside(sandbox: Sandbox, attack: str) -> tuple[Ran, Ran]:
-    """The victim and the attacker, running at the same time."""
+    """The victim, which lives until the attacker's end, and the attacker."""
     victim: Run = sandbox.run(VICTIM.encode())
     pid, address = msgspec.msgpack.decode(await anext(victim))
     attacker = await drive(sandbox, attack.replace("$pid", str(pid)).replace("$address", str(address)))
+    assert victim.child is not None
+    victim.child.signal(signal.SIGUSR2)
     return await follow(victim), attacker
 
 

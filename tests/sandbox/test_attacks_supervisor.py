@@ -17,7 +17,7 @@ SEND_RAW = "import os, struct, time\ndef raw(data):\n    while data: data = data
 
 
 async def test_a_forged_length_ends_the_run(locked: Sandbox, unlocked: Sandbox) -> None:
-    source = SEND_RAW + "raw(struct.pack('!I', 2 << 20) + bytes(2 << 20))\ntime.sleep(0.1)\nresult = True"
+    source = SEND_RAW + "raw(struct.pack('!I', 2 << 20) + bytes(2 << 20))\nresult = True"
     assert len((await drive(unlocked, source)).frames[0]) == 2 << 20
     ran = await drive(locked, source)
     assert ran.frames == []
@@ -57,7 +57,7 @@ async def test_a_fake_done_does_not_let_a_run_live_on(locked: Sandbox) -> None:
     assert ran.frames == [fake]
     assert ran.outcome.status == "ok"
     assert run.child is not None
-    assert (await asyncio.wait_for(asyncio.shield(run.child.exit), 5)).status == 9
+    assert (await asyncio.wait_for(asyncio.shield(run.child.exit), 60)).status == 9
 
 
 async def test_a_fake_done_hides_no_crash(locked: Sandbox) -> None:
@@ -67,8 +67,7 @@ async def test_a_fake_done_hides_no_crash(locked: Sandbox) -> None:
 
 async def test_small_messages_without_end_are_counted(locked: Sandbox) -> None:
     ran = await drive(locked, "while True: send(b'x' * 1000)")
-    assert ran.outcome.status in ("error", "timeout")
-    assert ran.outcome.limit in ("messages", "cpu", "wall")
+    assert (ran.outcome.status, ran.outcome.limit) == ("error", "messages")
     assert sum(map(len, ran.frames)) <= LIMITS.run_bytes
 
 

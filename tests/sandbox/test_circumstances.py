@@ -27,7 +27,7 @@ def report_under(circumstances: list[str]) -> dict[str, Any]:
     if "user" in circumstances and os.getuid() != 0:
         pytest.skip("already a plain user: the case without 'user' is this one")
     command = [sys.executable, "-c", START, str(ROOT), *circumstances]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd="/")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd="/")
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
