@@ -226,8 +226,8 @@ export interface PlannedContainer {
   items: (Size | string)[];
   inPorts: number;
   outPorts: number;
-  /** Ends: 0.. are items, then in-ports, then out-ports. */
-  edges: { from: number; to: number; label: Size | null; main: boolean }[];
+  /** Ends: 0.. are items, then in-ports, then out-ports. `rail`: at the side, counted from the right. */
+  edges: { from: number; to: number; label: Size | null; main: boolean; rail: number | null }[];
   /** Items that stand in the first row. */
   first: number[];
   header: Size;
@@ -237,7 +237,8 @@ export interface PlacedContainer extends Size {
   id: string;
   /** Centre of each item, then of each in-port, then of each out-port. */
   centres: Point[];
-  routes: { points: Point[]; label: Point | null }[];
+  /** `rail`: the x of the upright part, for a line that Graphviz did not draw. */
+  routes: { points: Point[]; label: Point | null; rail: number | null }[];
 }
 
 export interface Layout {
@@ -250,6 +251,8 @@ export interface DrawnSegment {
   /** From the source's border to the target's, forward. */
   points: Point[];
   label: Point | null;
+  /** Level and upright parts, down the side of the container. */
+  rail: boolean;
 }
 
 /** Everything with absolute positions. */

@@ -6,6 +6,8 @@ import { dotText, placed } from "../../frontend/src/layout/dot.js";
 import { hierarchyOf } from "../../frontend/src/layout/hierarchy.js";
 import { mustOpen, openings, toggled, visibleCount } from "../../frontend/src/layout/opening.js";
 import { beside, monotone, pathText, samples } from "../../frontend/src/layout/route.js";
+import { planOf } from "../../frontend/src/layout/plan.js";
+import { railPoints, railText } from "../../frontend/src/layout/rail.js";
 import { SEED, visibleOf } from "../../frontend/src/layout/visible.js";
 import { chain, edges, graphOf, node } from "./graphs.js";
 
@@ -103,7 +105,7 @@ test("first views open level by level and end at about forty things", () => {
 test("equal containers give equal texts, whatever they are called", () => {
   const plan = {
     id: "a", items: [{ width: 100, height: 60 }, { width: 80, height: 60 }], inPorts: 1, outPorts: 0, first: [],
-    header: { width: 50, height: 40 }, edges: [{ from: 2, to: 0, label: null, main: false }, { from: 0, to: 1, label: null, main: true }],
+    header: { width: 50, height: 40 }, edges: [{ from: 2, to: 0, label: null, main: false, rail: null }, { from: 0, to: 1, label: null, main: true, rail: null }],
   };
   assert.equal(dotText(plan, plan.items), dotText({ ...plan, id: "b" }, plan.items));
 });
@@ -114,10 +116,10 @@ test("Graphviz' answer becomes positions: no overlap, ports on the border, the l
   const plan = {
     id: "inner", items: sizes, inPorts: 1, outPorts: 1, first: [], header: { width: 50, height: 40 },
     edges: [
-      { from: 3, to: 0, label: null, main: false },
-      { from: 0, to: 1, label: { width: 70, height: 30 }, main: true },
-      { from: 0, to: 2, label: null, main: false },
-      { from: 1, to: 4, label: null, main: true },
+      { from: 3, to: 0, label: null, main: false, rail: null },
+      { from: 0, to: 1, label: { width: 70, height: 30 }, main: true, rail: null },
+      { from: 0, to: 2, label: null, main: false, rail: null },
+      { from: 1, to: 4, label: null, main: true, rail: null },
     ],
   };
   const place = placed(plan, sizes, JSON.parse(graphviz.layout(dotText(plan, sizes), "json0", "dot")));
@@ -136,7 +138,7 @@ test("labels side by side get the room that they need", async () => {
   const label = { width: 240, height: 30 };
   const plan = {
     id: "", items: sizes, inPorts: 0, outPorts: 0, first: [], header: { width: 0, height: 0 },
-    edges: [{ from: 0, to: 1, label, main: true }, { from: 0, to: 2, label, main: true }],
+    edges: [{ from: 0, to: 1, label, main: true, rail: null }, { from: 0, to: 2, label, main: true, rail: null }],
   };
   const { routes } = placed(plan, sizes, JSON.parse(graphviz.layout(dotText(plan, sizes), "json0", "dot")));
   assert.ok(Math.abs(routes[0].label.x - routes[1].label.x) >= 240);
@@ -159,4 +161,60 @@ test("a path does not swing beyond a turn", () => {
 test("a line beside another keeps to the label", () => {
   const moved = beside([{ x: 0, y: 0 }, { x: 5, y: 50 }], 7, { x: 5, y: 50 });
   assert.deepEqual(moved, [{ x: 7, y: 0 }, { x: 5, y: 50 }]);
+});
+
+/** Twelve masks, each made in two steps, and a group of two ops for each of them; x goes through the groups. */
+function masked() {
+  const each = Array.from({ length: 12 }, (_, i) => i);
+  const fixed = { requires_grad: false };
+  const nodes = each.flatMap((i) => [node(`ones${i}`, { ...fixed, kind: "data" }), node(`tril${i}`, fixed)]);
+  const inside = each.flatMap((i) => [node(`a${i}`, { group: `g${i}` }), node(`b${i}`, { group: `g${i}` })]);
+  const groups = each.map((i) => ({ id: `g${i}`, parent: null, kind: "module", label: `blocks.${i}`, type: "Block", line: 1 }));
+  const lines = each.map((i) => `ones${i}>tril${i} tril${i}>b${i} a${i}>b${i} ${i === 0 ? "x" : `b${i - 1}`}>a${i}`);
+  const graph = { nodes: [node("x", { ...fixed, kind: "data" }), ...nodes, ...inside], edges: edges(lines.join(" ")), groups };
+  return graphOf(graph);
+}
+
+test("constants beside groups are folded into one; the input stays", () => {
+  const { containers } = hierarchyOf(masked());
+  const [x, fold, ...blocks] = containers.get("").children;
+  assert.equal(x, "x");
+  assert.equal(containers.get(fold).label, "24 without gradient");
+  assert.equal(containers.get(fold).size, 24);
+  assert.deepEqual(blocks, Array.from({ length: 12 }, (_, i) => `g${i}`));
+});
+
+test("ops without gradient stay in sight where there is no model beside them", () => {
+  const nodes = Array.from({ length: 20 }, (_, i) => node(`n${i}`, { requires_grad: false }));
+  const line = Array.from({ length: 19 }, (_, i) => `n${i}>n${i + 1}`).join(" ");
+  const { containers } = hierarchyOf(graphOf({ nodes, edges: edges(line) }));
+  assert.equal(containers.get("").children.length, 20);
+});
+
+test("what goes to many things without a gradient runs on a rail, which leaves the row of things alone", async () => {
+  const graph = masked();
+  const visible = visibleOf(graph, hierarchyOf(graph), new Set([""]), null);
+  const size = { width: 100, height: 60 };
+  const spine = new Set(visible.segments.filter(({ from }) => /^g/.test(from.item)).map(({ id }) => id));
+  const { containers } = planOf(visible, {
+    sizeOf: () => size, labelOf: () => null, headerOf: () => size, isSource: () => false,
+    isMain: (id) => spine.has(id), isPlain: (id) => !spine.has(id),
+  });
+  const [plan] = containers;
+  assert.equal(plan.edges.filter(({ rail }) => rail === 0).length, 12);
+  const sizes = plan.items.map(() => size);
+  const graphviz = await Graphviz.load();
+  const place = placed(plan, sizes, JSON.parse(graphviz.layout(dotText(plan, sizes), "json0", "dot")));
+  const blocks = place.centres.slice(2).map(({ x }) => x);
+  assert.ok(Math.max(...blocks) - Math.min(...blocks) < 1, String(blocks));
+  const rail = place.routes.find((route) => route.rail !== null);
+  assert.ok(place.centres.every(({ x }) => x + 50 < rail.rail));
+});
+
+test("a rail leaves its source at the side and reaches the side of its target", () => {
+  const boxes = new Map([["a", { x: 0, y: 0, width: 100, height: 60 }], ["b", { x: 20, y: 200, width: 60, height: 40 }]]);
+  const ground = { boxes, frames: new Map(), ports: new Map(), root: { x: 0, y: 0, width: 200, height: 300 }, open: new Map() };
+  const points = railPoints({ from: { item: "a", port: null }, to: { item: "b", port: null } }, 160, ground);
+  assert.deepEqual(points, [{ x: 100, y: 30 }, { x: 160, y: 30 }, { x: 160, y: 220 }, { x: 87, y: 220 }]);
+  assert.match(railText(points), /^M100\.0,30\.0 L150\.0,30\.0 Q160\.0,30\.0 160\.0,40\.0 /);
 });

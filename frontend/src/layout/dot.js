@@ -8,7 +8,9 @@ export const PADDING = 16;
 /** A whole picture of up to so many things has them further apart. */
 const ROOMY = 8;
 /** How much straighter the lines that gradients come along are drawn. */
-const SPINE = 4;
+const SPINE = 12;
+/** Room for a line that runs down the right side of everything. */
+const RAIL = 26;
 
 /**
  * Only local numbers appear in the text, so that equal structures have equal texts.
@@ -30,10 +32,26 @@ export function dotText(plan, sizes) {
     ...sizes.map((size, i) => `${i} [width=${inches(size.width)} height=${inches(size.height)}]`),
     ...ports(plan.inPorts, sizes.length, "source"),
     ...ports(plan.outPorts, sizes.length + plan.inPorts, "sink"),
-    ...plan.edges.flatMap((edge, i) => edgeLines(edge, i, labelled ? 2 : 1)),
+    ...plan.edges.flatMap((edge, i) => (edge.rail === null ? edgeLines(edge, i, labelled ? 2 : 1) : [])),
+    ...railStarts(plan),
   ];
   if (plan.first.length > 0 && plan.inPorts === 0) lines.push(`{rank=source ${plan.first.join(" ")}}`);
   return [...lines, "}"].join("\n");
+}
+
+/**
+ * The lines on a rail pull nothing, but what they come from stands above what it feeds first.
+ *
+ * @param {PlannedContainer} plan
+ * @returns {string[]}
+ */
+function railStarts({ edges }) {
+  /** @type {Map<number, string>} */
+  const first = new Map();
+  for (const { rail, from, to } of edges) {
+    if (rail !== null && !first.has(rail)) first.set(rail, `${from}->${to}`);
+  }
+  return [...first.values()];
 }
 
 /** @param {number} length */
@@ -87,8 +105,9 @@ export function placed(plan, sizes, answer) {
   const inner = plan.id !== "";
   const pad = inner ? PADDING : 0;
   const head = inner ? plan.header.height : 0;
-  const width = Math.max(right - left + 2 * pad, inner ? plan.header.width : 0);
-  const shift = (width - (right - left)) / 2 - left;
+  const rails = 1 + Math.max(-1, ...plan.edges.map(({ rail }) => rail ?? -1));
+  const width = Math.max(right - left + 2 * pad, inner ? plan.header.width : 0) + rails * RAIL;
+  const shift = (width - rails * RAIL - (right - left)) / 2 - left;
   /** @param {string} text @returns {Point} */
   const point = (text) => {
     const [x = 0, y = 0] = text.split(",").map(Number);
@@ -100,11 +119,17 @@ export function placed(plan, sizes, answer) {
   const centres = Array.from({ length: count }, (_, i) => point(nodes.get(String(i)) ?? "0,0"));
   settle(plan, sizes.length, centres, height);
   const edges = new Map((answer.edges ?? []).map((edge) => [edge.id, edge]));
-  const routes = plan.edges.map((_, i) => {
+  const routes = plan.edges.map(({ rail, from }, i) => {
+    if (rail !== null) {
+      const x = width - pad - rail * RAIL;
+      const port = from < sizes.length ? undefined : centres[from];
+      if (port) port.x = x;
+      return { points: [], label: null, rail: x };
+    }
     const above = curvePoints(edges.get(`e${i}`)?.pos ?? "", point);
     const below = curvePoints(edges.get(`f${i}`)?.pos ?? "", point);
     const label = nodes.get(`l${i}`);
-    return { points: [...above, ...below], label: label ? point(label) : null };
+    return { points: [...above, ...below], label: label ? point(label) : null, rail: null };
   });
   return { id: plan.id, width, height, centres, routes };
 }

@@ -11,6 +11,9 @@ const KEPT = 8;
 const KEPT_BESIDE = 2;
 /** A fold that is opened shows about so many things. */
 const SPREAD = 20;
+/** From so many constants on, those beside groups are folded into one: they are not what a learner came to see. */
+const CONSTANTS = 10;
+const INPUTS = 4;
 
 /**
  * @param {GraphModel} graph
@@ -19,6 +22,7 @@ const SPREAD = 20;
 export function hierarchyOf(graph) {
   const containers = groupTree(graph);
   flatten(containers);
+  foldConstants(containers, graph);
   foldCrowds(containers);
   const home = new Map();
   for (const container of containers.values()) {
@@ -88,6 +92,71 @@ function flatten(containers) {
     });
   };
   visit(/** @type {Container} */ (containers.get("")));
+}
+
+/**
+ * Masks, positions and the like, which no gradient reaches, beside the groups that use them.
+ *
+ * @param {Map<string, Container>} containers
+ * @param {GraphModel} graph
+ */
+function foldConstants(containers, graph) {
+  const constant = constants(graph);
+  const inside = (/** @type {string} */ child) => nodesOf(containers, child);
+  for (const outer of [...containers.values()]) {
+    if (!outer.children.some((child) => containers.has(child))) continue;
+    const candidates = outer.children.filter((child) => inside(child).every((id) => constant.has(id)));
+    const own = selfMade(candidates, inside, graph);
+    if (own.length < CONSTANTS) continue;
+    const id = makeFold(containers, outer.id, own);
+    /** @type {Container} */ (containers.get(id)).label = `${own.flatMap(inside).length} without gradient`;
+    const rest = new Set(own.slice(1));
+    outer.children = outer.children.filter((child) => !rest.has(child)).map((child) => (child === own[0] ? id : child));
+  }
+}
+
+/**
+ * @param {GraphModel} graph nodes in order, so that a node comes after what it uses
+ * @returns {Set<string>} what is computed from nothing that learns
+ */
+function constants(graph) {
+  const found = new Set();
+  for (const { id, kind, requires_grad: learns } of graph.nodes.values()) {
+    const fixed = (kind === "data" || kind === "op") && !learns;
+    if (fixed && graph.into.get(id)?.every(({ source }) => found.has(source))) found.add(id);
+  }
+  return found;
+}
+
+/**
+ * Those that need nothing but each other, so that no line goes into them. A few data that others use are inputs, and
+ * stay.
+ *
+ * @param {string[]} candidates
+ * @param {(child: string) => string[]} inside
+ * @param {GraphModel} graph
+ * @returns {string[]}
+ */
+function selfMade(candidates, inside, graph) {
+  const all = new Set(candidates.flatMap(inside));
+  const goesOut = (/** @type {string} */ id) => graph.outOf.get(id)?.some(({ target }) => !all.has(target));
+  const inputs = candidates.filter((id) => graph.nodes.get(id)?.kind === "data" && goesOut(id));
+  if (inputs.length <= INPUTS) for (const id of inputs) all.delete(id);
+  return candidates.filter((child) => {
+    const fed = (/** @type {string} */ id) => graph.into.get(id)?.every(({ source }) => all.has(source));
+    const whole = inside(child).every((id) => all.has(id) && fed(id));
+    if (!whole) for (const id of inside(child)) all.delete(id);
+    return whole;
+  });
+}
+
+/**
+ * @param {Map<string, Container>} containers
+ * @param {string} child
+ * @returns {string[]} the node itself, or the nodes inside the group
+ */
+function nodesOf(containers, child) {
+  return containers.get(child)?.children.flatMap((inner) => nodesOf(containers, inner)) ?? [child];
 }
 
 /**
@@ -162,6 +231,6 @@ function measure(containers, id, depth) {
     (sum, child) => sum + (containers.has(child) ? measure(containers, child, depth + 1) : 1),
     0,
   );
-  if (own.kind === "fold") own.label = `${countText(own.size, "more op")}`;
+  if (own.kind === "fold" && own.label === "") own.label = `${countText(own.size, "more op")}`;
   return own.size;
 }

@@ -9,6 +9,7 @@
 
 import { between, spread } from "./ends.js";
 import { alignPorts, alignSeed, centreOf } from "./ports.js";
+import { railPoints } from "./rail.js";
 import { monotone, samples } from "./route.js";
 import { SEED } from "./visible.js";
 
@@ -75,21 +76,28 @@ function absolute(point, origin) {
 function drawSegments(visible, places, ground) {
   /** @type {Map<string, number>} */
   const counters = new Map();
-  const drafts = visible.segments.map((segment) => {
+  /** @type {DrawnSegment[]} */
+  const onRails = [];
+  const drafts = visible.segments.flatMap((segment) => {
     const place = counters.get(segment.container) ?? 0;
     counters.set(segment.container, place + 1);
     const route = places.get(segment.container)?.routes[place];
     const origin = ground.frames.get(segment.container) ?? ground.root;
+    if (route && route.rail !== null) {
+      onRails.push({ segment, points: railPoints(segment, origin.x + route.rail, ground), label: null, rail: true });
+      return [];
+    }
     const moved = segment.to.item === SEED;
     const middle = moved ? [] : (route?.points ?? []).map((point) => absolute(point, origin));
     const label = route?.label ? absolute(route.label, origin) : null;
-    return draft(segment, middle, label, ground);
+    return [draft(segment, middle, label, ground)];
   });
   spread(drafts, ground);
-  return drafts.map((made) => {
+  const free = drafts.map((made) => {
     const points = way(made, ground);
-    return { segment: made.segment, points: made.flipped ? points.reverse() : points, label: made.label };
+    return { segment: made.segment, points: made.flipped ? points.reverse() : points, label: made.label, rail: false };
   });
+  return [...onRails, ...free];
 }
 
 /**

@@ -4,12 +4,15 @@
 
 /** Up to so many things the leaves stand together in the first row. */
 const SMALL = 12;
+/** Data that goes to so many things runs down the side of them all, and branches off to each. */
+const RAIL = 4;
 
 /**
  * @typedef {object} Measures
  * @property {(item: string) => Size} sizeOf
  * @property {(segment: string) => Size | null} labelOf
- * @property {(segment: string) => boolean} isMain a gradient came along it
+ * @property {(segment: string) => boolean} isMain a gradient came along it from something computed
+ * @property {(segment: string) => boolean} isPlain no gradient came along it
  * @property {(container: string) => Size} headerOf
  * @property {(item: string) => boolean} isSource leaves and data
  */
@@ -39,11 +42,12 @@ export function planOf(visible, measures) {
  * @param {Measures} measures
  * @returns {PlannedContainer}
  */
-function plan(container, segments, open, { sizeOf, labelOf, headerOf, isMain, isSource }) {
+function plan(container, segments, open, { sizeOf, labelOf, headerOf, isMain, isPlain, isSource }) {
   const places = new Map([...container.items, ...container.inPorts, ...container.outPorts].map((id, i) => [id, i]));
   /** @param {End} end */
   const place = (end) => places.get(end.item ?? end.port ?? "") ?? 0;
   const first = container.items.length <= SMALL ? container.items.flatMap((id, i) => (isSource(id) ? [i] : [])) : [];
+  const rails = railsOf(segments, isPlain);
   return {
     id: container.id,
     items: container.items.map((id) => (open.has(id) ? id : sizeOf(id))),
@@ -54,8 +58,26 @@ function plan(container, segments, open, { sizeOf, labelOf, headerOf, isMain, is
       to: place(to),
       label: labelOf(id),
       main: isMain(id),
+      rail: rails.get(id) ?? null,
     })),
     first,
     header: headerOf(container.id),
   };
+}
+
+/**
+ * @param {Visible["segments"]} segments of one container
+ * @param {Measures["isPlain"]} isPlain
+ * @returns {Map<string, number>} segment -> its rail, counted from the right
+ */
+function railsOf(segments, isPlain) {
+  /** @type {Map<string, string[]>} */
+  const starts = new Map();
+  for (const { id, from, to } of segments) {
+    if (!isPlain(id) || to.item === null) continue;
+    const key = `${from.item} ${from.port}`;
+    starts.set(key, [...(starts.get(key) ?? []), id]);
+  }
+  const many = [...starts.values()].filter((ids) => ids.length >= RAIL);
+  return new Map(many.flatMap((ids, rail) => ids.map((id) => [id, rail])));
 }

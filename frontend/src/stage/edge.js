@@ -2,6 +2,7 @@
 
 /** @import {DrawnSegment, Point} from "../model.d.ts" */
 
+import { railText } from "../layout/rail.js";
 import { beside, pathText } from "../layout/route.js";
 import { textWidth } from "./card.js";
 import { svg, text } from "./svg.js";
@@ -31,8 +32,12 @@ export function labelWidth(label) {
  * @param {Carried} carried
  * @returns {{lines: SVGGElement, label: SVGGElement | null}}
  */
-export function drawEdge({ segment, points, label }, carried) {
+export function drawEdge({ segment, points, label, rail }, carried) {
   const lines = svg("g", { class: "edge", "data-edge": segment.edges[0], "data-edges": segment.edges.join(" ") });
+  if (rail) {
+    lines.append(...drawRail(points, segment.to.port !== null));
+    return { lines, label: null };
+  }
   const last = /** @type {Point} */ (points.at(-1));
   const first = /** @type {Point} */ (points[0]);
   const down = last.y >= first.y;
@@ -53,6 +58,19 @@ export function drawEdge({ segment, points, label }, carried) {
   }
   const pill = carried.label && label ? drawLabel(carried, segment.edges, label) : null;
   return { lines, label: pill };
+}
+
+/**
+ * @param {Point[]} points
+ * @param {boolean} open it goes on inside
+ * @returns {SVGElement[]}
+ */
+function drawRail(points, open) {
+  const d = railText(points);
+  const { x, y } = /** @type {Point} */ (points.at(-1));
+  const parts = [svg("path", { class: "hit", d }), svg("path", { class: "forward", d })];
+  if (!open) parts.push(svg("path", { class: "forward-head", d: `M${x - 1},${y} L${x + 10},${y - 5.5} L${x + 10},${y + 5.5} Z` }));
+  return parts;
 }
 
 /**

@@ -40,10 +40,12 @@ export function sceneOf(graph, hierarchy, step, open, { steady, compact }) {
   const roomy = visible.items.length <= ROOMY;
   const bare = visible.segments.length > LABELLED;
   const carried = new Map(visible.segments.map((segment) => [segment.id, carry(segment, graph, step, roomy, bare)]));
+  const spine = new Set(visible.segments.filter((segment) => isSpine(segment, graph, step)).map(({ id }) => id));
   const plan = planOf(visible, {
     sizeOf: (item) => /** @type {Card} */ (cards.get(item)),
     labelOf: (segment) => labelSize(carried.get(segment)?.label ?? "", steady),
-    isMain: (segment) => carried.get(segment)?.backward ?? false,
+    isMain: (segment) => spine.has(segment),
+    isPlain: (segment) => !carried.get(segment)?.backward,
     headerOf: (id) => headerSize(/** @type {import("../model.d.ts").Container} */ (hierarchy.containers.get(id))),
     isSource: (item) => /^(leaf|data)$/.test(cards.get(item)?.kind ?? ""),
   });
@@ -58,6 +60,19 @@ function sizesOnly(plan) {
   const bare = (/** @type {string | import("../model.d.ts").Size} */ item) =>
     typeof item === "string" ? item : { width: item.width, height: item.height };
   return { containers: plan.containers.map((container) => ({ ...container, items: container.items.map(bare) })) };
+}
+
+/**
+ * @param {Segment} segment
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @returns {boolean} on the way from the loss through what was computed, not aside to what learns
+ */
+function isSpine({ edges }, graph, step) {
+  return edges.some((id) => {
+    const source = graph.nodes.get(graph.edges.get(id)?.source ?? "");
+    return id === SEED || (step.edgeGrads.has(id) && source?.kind !== "leaf");
+  });
 }
 
 /**
