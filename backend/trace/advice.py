@@ -5,16 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-Advice = tuple[str | None, str | None]
-"""(explanation, suggestion)."""
-
-_FILES: Final = (
-    "Files are not available here: the snippet runs in a sandbox that has no file system.",
-    "Make the numbers in the snippet itself, with torch.tensor, torch.arange or torch.randn.",
-)
+from backend.trace.denied import Advice, denied
 
 _PATTERNS: Final[tuple[tuple[str, str, Advice], ...]] = (
     (
@@ -146,6 +140,28 @@ _PATTERNS: Final[tuple[tuple[str, str, Advice], ...]] = (
         ("A function called itself too often without coming to an end.", "Check the case in which it should stop."),
     ),
     (
+        "EOFError",
+        r"EOF when reading a line",
+        ("input() waits for a keyboard, and the snippet has none.", "Write the value into the snippet: `x = 3`."),
+    ),
+    (
+        "Exception",
+        r"not compiled with CUDA|No CUDA GPUs|Found no NVIDIA|from the '(?:CUDA|MPS|XPU)' backend",
+        (
+            "There is no GPU here: tensors live on the CPU.",
+            "Leave `.cuda()` and `device=` out, or choose the device with "
+            '`device = "cuda" if torch.cuda.is_available() else "cpu"`.',
+        ),
+    ),
+    (
+        "RuntimeError",
+        r"^ZeroDivisionError$",
+        (
+            "A tensor of whole numbers was divided by zero, and whole numbers have no infinity.",
+            "Make it floating point, with `.float()`, or check the divisor.",
+        ),
+    ),
+    (
         "ZeroDivisionError",
         r"",
         ("A plain Python number was divided by zero.", "Torch tensors give inf or nan instead; check the divisor."),
@@ -153,21 +169,26 @@ _PATTERNS: Final[tuple[tuple[str, str, Advice], ...]] = (
 )
 
 _UNAVAILABLE: Final[Mapping[str, str]] = {
-    "torch.compile": "torch.compile needs a compiler, and none is available here. Run the model as it is: "
-    "the graph is the same.",
-    "torchvision": "torchvision is not installed. Make images with torch.rand(3, H, W).",
-    "torch.hub": "torch.hub downloads, and there is no network here. Define the model in the snippet.",
-    "matplotlib": "matplotlib is not installed: the page draws values, gradients and the loss by itself.",
+    "torchvision": "Make images with torch.rand(3, H, W), and the model with torch.nn.",
+    "matplotlib": "Leave it out: the page draws values, gradients and the loss by itself.",
+    "seaborn": "Leave it out: the page draws values, gradients and the loss by itself.",
+    "pandas": "Make the numbers in the snippet itself, with torch.tensor or numpy.",
+    "sklearn": "Make the numbers in the snippet itself, for example with torch.randn.",
+    "transformers": "Define the model in the snippet, for example with nn.TransformerEncoderLayer.",
+    "tqdm": "Loop over the iterable itself.",
 }
+"""What to use instead of a package that is not installed."""
 
 
 def advise(error: BaseException, namespace: Mapping[str, Any]) -> Advice:
     """Explanation and suggestion for an exception, as far as its family is known."""
-    for kind, handler in _BY_TYPE.items():
-        if isinstance(error, kind):
-            advice = handler(error, namespace)
-            if advice != (None, None):
-                return advice
+    advice = denied(error)
+    if advice != (None, None):
+        return advice
+    if isinstance(error, NameError):
+        return _name_error(error, namespace)
+    if isinstance(error, ImportError):
+        return _import_error(error)
     text = str(error)
     names = {base.__name__ for base in type(error).__mro__}
     for kind_name, pattern, advice in _PATTERNS:
@@ -176,8 +197,8 @@ def advise(error: BaseException, namespace: Mapping[str, Any]) -> Advice:
     return None, None
 
 
-def _name_error(error: BaseException, namespace: Mapping[str, Any]) -> Advice:
-    name = getattr(error, "name", None) or ""
+def _name_error(error: NameError, namespace: Mapping[str, Any]) -> Advice:
+    name = error.name or ""
     near = difflib.get_close_matches(name, [*namespace, "torch", "nn", "F", "math", "print", "range", "len"], n=1)
     if near and not near[0].startswith("__"):
         return f"Nothing is called {name!r} here.", f"Did you mean {near[0]!r}?"
@@ -189,26 +210,11 @@ def _name_error(error: BaseException, namespace: Mapping[str, Any]) -> Advice:
     )
 
 
-def _import_error(error: BaseException, _namespace: Mapping[str, Any]) -> Advice:
-    name = (getattr(error, "name", None) or str(error)).split(".")[0]
-    known = _UNAVAILABLE.get(name)
+def _import_error(error: ImportError) -> Advice:
+    name = error.name or str(error)
     available = (
         "Available are torch, numpy and Python's standard library as far as it needs no files, network or processes."
     )
-    return f"{name!r} is not available here.", known or available
-
-
-def _os_error(error: BaseException, _namespace: Mapping[str, Any]) -> Advice:
-    text = str(error)
-    if isinstance(error, BlockingIOError) or "fork" in text:
-        return "Processes are not available here.", "Do the work in the snippet itself."
-    if isinstance(error, ConnectionError) or "socket" in text or "resolution" in text:
-        return "There is no network here.", "Make the numbers in the snippet itself."
-    return _FILES if isinstance(error, PermissionError | FileNotFoundError) else (None, None)
-
-
-_BY_TYPE: Final[Mapping[type[BaseException], Callable[[BaseException, Mapping[str, Any]], Advice]]] = {
-    NameError: _name_error,
-    ImportError: _import_error,
-    OSError: _os_error,
-}
+    if isinstance(error, ModuleNotFoundError):
+        return f"{name!r} is not available here.", _UNAVAILABLE.get(name.split(".")[0], available)
+    return f"{name!r} is there, but what is imported from it is not.", f"Check the spelling. {available}"
