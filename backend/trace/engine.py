@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch.utils.hooks import RemovableHandle
 
 from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, LEAF_GRAD, Recorder
 from backend.trace.records import EngineNode, Step
@@ -60,14 +59,15 @@ class _Watch:
         self.site = site
         self.nodes: dict[Any, EngineNode] = {}
         self.leaves: list[EngineNode] = []
-        self.handles: list[RemovableHandle] = []
+        self.over = False
+        """The hooks are not taken off, which takes as long as hooking: they fall silent, and go with the graph."""
 
     def walk(self, roots: list[torch.Tensor]) -> None:
         """Visit every node that can be reached from the roots, once, and hook it."""
         first = len(self.step.engine)
         stack: list[Any] = []
         for root in roots:
-            node = self._node(root.grad_fn, stack)
+            node = self.nodes.get(root.grad_fn) or self._node(root.grad_fn, stack)
             node.arrivals += 2  # the seed comes from outside, so the sum is never just one edge's
         while stack:
             raw = stack.pop()
@@ -84,41 +84,42 @@ class _Watch:
         for raw, node in self.nodes.items():
             if node.leaf is not None:
                 if node.arrivals > 1:
-                    self.handles.append(raw.register_prehook(self._entered(node)))
-                self.handles.append(raw.register_hook(self._accumulated(node)))
+                    raw.register_prehook(self._entered(node))
+                raw.register_hook(self._accumulated(node))
             else:
-                self.handles.append(raw.register_hook(self._left(node)))
+                raw.register_hook(self._left(node))
         self.step.engine[first:] = list(self.nodes.values())
 
     def _node(self, raw: Any, stack: list[Any]) -> EngineNode:
-        node = EngineNode(len(self.step.engine) + len(self.nodes), raw.name())
-        self.nodes[raw] = node
-        variable = getattr(raw, "variable", None)
-        if variable is not None:
-            node.leaf = self.recorder.value_of(variable)
+        name = raw.name()
+        node = self.nodes[raw] = EngineNode(name)
+        if name.endswith("AccumulateGrad"):
+            node.leaf = self.recorder.value_of(raw.variable)
             self.leaves.append(node)
-        else:
-            node.op = self.recorder.by_sequence.get(raw._sequence_nr())
-            if node.op is None or node.op.saved is None:
-                node.saved = saved_of(raw, self.recorder)
-                if node.op is not None:
-                    node.op.saved = node.saved
-            stack.append(raw)
+            return node
+        op = node.op = self.recorder.by_sequence.get(raw._sequence_nr())
+        if op is None:
+            node.saved = saved_of(raw, self.recorder)
+        elif op.saved is None:
+            op.saved = saved_of(raw, self.recorder)
+        stack.append(raw)
         return node
 
     def _left(self, node: EngineNode) -> Callable[[Grads, Grads], None]:
-        step, add = self.step, self.recorder.summariser.add
-        several = node.arrivals > 1
+        happened, add, site = self.step.events.append, self.recorder.summariser.add, self.site
+        several, nexts = node.arrivals > 1, node.nexts
 
         def hook(grad_inputs: Grads, grad_outputs: Grads) -> None:
-            step.events.append((BACKWARD, node, self.site))
+            if self.over:
+                return
+            happened((BACKWARD, node, site))
             if several:
                 for output, grad in enumerate(grad_outputs):
                     if grad is not None:
                         add((GRAD, node, output), grad)
             for place, grad in enumerate(grad_inputs):
-                if grad is not None and place < len(node.nexts) and node.nexts[place][0] is not None:
-                    step.events.append((BACKWARD, (node, place), self.site))
+                if grad is not None and place < len(nexts) and nexts[place][0] is not None:
+                    happened((BACKWARD, (node, place), site))
                     add((EDGE_GRAD, node, place), grad)
 
         return hook
@@ -126,21 +127,21 @@ class _Watch:
     def _entered(self, node: EngineNode) -> Callable[[Grads], None]:
         def hook(grad_outputs: Grads) -> None:
             grad = grad_outputs[0]
-            if grad is not None:
+            if grad is not None and not self.over:
                 self.recorder.summariser.add((GRAD, node, 0), grad)
 
         return hook
 
     def _accumulated(self, node: EngineNode) -> Callable[[Grads, Grads], None]:
         def hook(_grad_inputs: Grads, _grad_outputs: Grads) -> None:
-            self.step.events.append((BACKWARD, node, self.site))
+            if not self.over:
+                self.step.events.append((BACKWARD, node, self.site))
 
         return hook
 
     def finish(self, older: set[int]) -> None:
-        """Take the hooks off, and look at what has piled up in `.grad` of leaves (by id) that had an older gradient."""
-        for handle in self.handles:
-            handle.remove()
+        """Silence the hooks, and look at what has piled up in `.grad` of leaves (by id) that had an older gradient."""
+        self.over = True
         recorder = self.recorder
         for node in self.leaves:
             leaf = node.leaf

@@ -25,6 +25,13 @@ _QUIET = frozenset(
 )
 """Functions whose insides are not the learner's ops: printing, copying, and backward, which `engine` watches."""
 
+_FACTS = frozenset(
+    {"size", "dim", "stride", "numel", "is_floating_point", "is_complex", "_set_grad_enabled", "__len__"}
+)
+"""Questions about a tensor and switches: no op runs in them."""
+
+_APART = _QUIET | _FACTS | {"__get__", "__set__"}
+
 _active: list[Recorder] = []
 """The recorder of the run in this process, if one is recording. One process, one run."""
 
@@ -76,12 +83,8 @@ class FunctionMode(TorchFunctionMode):
         if recorder.suspended:
             return func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
-        if name == "__get__":
-            return self._get(func, args)
-        if name in _QUIET:
-            return self._quiet(name, func, args, kwargs or {})
-        if name == "__set__":
-            return self._set(func, args)
+        if name in _APART or getattr(func, "__module__", None) == "torch.nn.init":
+            return self._apart(name, func, args, kwargs or {})
         caller = sys._getframe(1)
         direct = caller.f_code.co_filename is FILENAME
         frame = caller if direct else learner_frame(caller)
@@ -98,11 +101,17 @@ class FunctionMode(TorchFunctionMode):
             recorder.named(out, site)
         return out
 
-    def _quiet(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
+    def _apart(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
+        if name == "__get__":
+            return self._get(func, args)
+        if name == "__set__":
+            return self._set(func, args)
         recorder = self.recorder
         recorder.finish_op()
-        if name == "backward":
+        if name == "backward" or name in _FACTS:
             return func(*args, **kwargs)
+        if name not in _QUIET:
+            recorder.before_write()  # torch.nn.init fills a tensor: how it was made, not what is computed
         recorder.suspended += 1
         try:
             return func(*args, **kwargs)

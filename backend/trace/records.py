@@ -85,14 +85,12 @@ class Op:
     __slots__ = (
         "attributes",
         "call",
-        "device",
         "grad_enabled",
         "grad_fn",
         "info",
         "inputs",
         "modules",
         "number",
-        "outs",
         "reads_grad",
         "saved",
         "sequence",
@@ -116,16 +114,14 @@ class Op:
         self.saved: list[tuple[str, Any]] | None = None
         self.grad_enabled = True
         self.reads_grad = False
-        self.device = "cpu"
 
 
 class EngineNode:
     """One `torch.autograd.graph.Node` that a backward pass visited."""
 
-    __slots__ = ("arrivals", "index", "leaf", "name", "nexts", "op", "saved")
+    __slots__ = ("arrivals", "leaf", "name", "nexts", "op", "saved")
 
-    def __init__(self, index: int, name: str) -> None:
-        self.index = index
+    def __init__(self, name: str) -> None:
         self.name = name
         self.op: Op | None = None
         self.leaf: Value | None = None
