@@ -83,9 +83,13 @@ class Recorder(Ledger):
         op.modules = self.modules
         op.site = call.site if call is not None else learner_site(2)
         inputs = op.inputs
+        table = self.table
         for place, arg in enumerate(args):
             if isinstance(arg, _Tensor):
-                inputs.append(self.value_of(arg))
+                value = table.get(id(arg))
+                if value is None or not value.requires_grad or value.ref() is not arg:
+                    value = self.value_of(arg)
+                inputs.append(value)
             elif isinstance(arg, (list, tuple)) and arg and isinstance(arg[0], (_Tensor, type(None))):
                 inputs.extend(self.value_of(item) for item in arg if isinstance(item, _Tensor))
             elif place < len(info.arguments):
@@ -121,15 +125,15 @@ class Recorder(Ledger):
                 if not op.reads_grad:
                     self._use(value)
         op.tensors = outs
+        drawn = not op.reads_grad
         for place, tensor in enumerate(outs):
-            value = Value(tensor, op, place)
+            value = self.table[id(tensor)] = Value(tensor, op, place)
             value.step = step
-            self.table[id(tensor)] = value
             op.values.append(value)
-            if not op.reads_grad:
+            if drawn:
                 self.summariser.add((VALUE, op, place), tensor)
         self.count += 1
-        if not op.reads_grad:
+        if drawn:
             step.ops.append(op)
             step.events.append((FORWARD, op, op.site))
         self._open = op
@@ -185,8 +189,9 @@ class Recorder(Ledger):
         if op is None:
             return
         self._open = None
+        writes = op.info.writes
         for value, tensor in zip(op.values, op.tensors or (), strict=False):
-            if op.info.writes and tensor._is_view():
+            if writes and tensor._is_view():
                 # reading a view's grad_fn after a write regenerates it; the base's is what autograd uses
                 base = tensor._base
                 if base is not None and base.requires_grad:
