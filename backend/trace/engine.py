@@ -50,6 +50,12 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
         step.closed = True
 
 
+def survey(recorder: Recorder, roots: list[torch.Tensor]) -> None:
+    """What backward would visit, for a step that never called it: next_functions and what is kept for them."""
+    with recorder.paused():
+        _Watch(recorder, recorder.step, None).walk(roots, hooked=False)
+
+
 class _Watch:
     """The hooks of one backward pass."""
 
@@ -62,7 +68,7 @@ class _Watch:
         self.over = False
         """The hooks are not taken off, which takes as long as hooking: they fall silent, and go with the graph."""
 
-    def walk(self, roots: list[torch.Tensor]) -> None:
+    def walk(self, roots: list[torch.Tensor], *, hooked: bool = True) -> None:
         """Visit every node that can be reached from the roots, once, and hook it."""
         first = len(self.step.engine)
         stack: list[Any] = []
@@ -81,7 +87,7 @@ class _Watch:
                     target = self._node(following, stack)
                 target.arrivals += 1
                 node.nexts.append((target, output))
-        for raw, node in self.nodes.items():
+        for raw, node in self.nodes.items() if hooked else ():
             if node.leaf is not None:
                 if node.arrivals > 1:
                     raw.register_prehook(self._entered(node))

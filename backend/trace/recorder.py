@@ -63,6 +63,8 @@ class Recorder(Ledger):
         self.backwards = 0
         self._open: Op | None = None
         self._forward_part: Summaries = []
+        self.survey: Callable[[Recorder, list[_Tensor]], None] | None = None
+        """Looks at the autograd graph of a step that ends without a backward."""
 
     # forward
 
@@ -231,6 +233,8 @@ class Recorder(Ledger):
         """Complete the current step, if it holds anything, and begin another."""
         self.finish_op()
         step = self.step
+        if self.survey is not None and not step.engine and not self.skipping:
+            self.survey(self, self._ends(step))
         for update in step.updates.values():
             tensor = update.leaf.ref()
             if tensor is not None:
@@ -269,6 +273,11 @@ class Recorder(Ledger):
             tensor = leaf.ref()
             if tensor is not None and tensor.grad is not None:
                 self.know_grad(tensor.grad, leaf)
+
+    def _ends(self, step: Step) -> list[_Tensor]:
+        """The step's results that are still there and have a history. A changed view is not asked: it would rebuild."""
+        found = (value.ref() for op in step.ops for value in op.values if value.requires_grad)
+        return [t for t in found if t is not None and not (t._is_view() and t._version) and t.grad_fn is not None]
 
     def fork_step(self) -> None:
         """A second backward through the same forward pass: a step of its own, with the same ops and values."""

@@ -25,6 +25,7 @@ from backend.errors import Stopped
 from backend.snippet import Snippet, parse
 from backend.trace.bindings import bindings
 from backend.trace.build import Builder
+from backend.trace.engine import survey
 from backend.trace.modes import Watching
 from backend.trace.names import Names
 from backend.trace.output import STREAMS, Printed, Stream
@@ -52,6 +53,7 @@ class Session:
         self.module = types.ModuleType("__main__")
         self.namespace = self.module.__dict__
         self.recorder = Recorder(job.preview, self._on_step, sampled=job.trace == "sampled")
+        self.recorder.survey = survey
         self.names = Names(self.recorder, self.source, self.namespace)
         self.builder = Builder(self.source, self.names, self.recorder.module_calls)
         self.budget = [job.output_bytes]

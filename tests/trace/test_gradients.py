@@ -58,6 +58,9 @@ def test_backward_never_leaves_gradients_out(trace: Any) -> None:
     told = trace("x = torch.tensor(3.0, requires_grad=True)\nz = x * x\nz", backward="never")
     assert told.step().grads == {}
     assert told.node("z").grad_fn == "MulBackward0"
+    assert [(n.name, n.node) for n in told.node("z").next_functions] == [("AccumulateGrad", told.node("x").id)] * 2
+    assert {s.name for s in told.node("z").saved} == {"self", "other"}
+    assert [e.phase for e in told.step().events] == ["forward"]
 
 
 def test_a_gradient_that_piles_up_shows_what_entered_and_what_is_in_grad(trace: Any) -> None:
