@@ -15,7 +15,7 @@ import { sceneOf } from "./stage/scene.js";
  * @typedef {object} Subject
  * @property {GraphModel} graph
  * @property {StepModel} step
- * @property {{steady: boolean, compact: boolean}} look
+ * @property {{steady: boolean, room: number}} look
  *
  * @typedef {object} Drawn
  * @property {Picture} picture the same object when nothing has moved

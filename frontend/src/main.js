@@ -30,8 +30,6 @@ z.backward()`;
 const BRIEF = 250;
 const NO_TENSOR = "The snippet ran, but it made no tensor.";
 const STOPPED_EARLY = "The snippet stopped before it made a tensor.";
-/** A stage of less width, in pixels, gets smaller cards. */
-const NARROW = 560;
 
 /**
  * @param {string} id
@@ -283,7 +281,7 @@ class Page {
    * @param {number} asked
    */
   async #drawGraph({ run, graph, step }, asked) {
-    const look = { steady: run.steps.length > 1, compact: part("stage").clientWidth < NARROW };
+    const look = { steady: run.steps.length > 1, room: part("stage").clientWidth };
     const subject = { graph, step, look };
     const open = this.#state.open.get(graph.id);
     if (!open) {
@@ -308,7 +306,7 @@ class Page {
     const items = new Set();
     const edges = new Set();
     if (selection?.type === "node") items.add(this.#shownBy.get(selection.id) ?? selection.id);
-    if (selection?.type === "edge") edges.add(selection.id);
+    if (selection?.type === "edge" || selection?.type === "edges") for (const id of selection.id.split(" ")) edges.add(id);
     if (selection?.type === "line") {
       for (const node of subject.graph.nodes.values()) {
         if (node.line === Number(selection.id)) items.add(this.#shownBy.get(node.id) ?? node.id);

@@ -47,6 +47,17 @@ export interface GraphModel {
   outOf: Map<string, GraphEdge[]>;
 }
 
+/** What one step did to one parameter. */
+export interface Update {
+  parameter: string;
+  name: string | null;
+  before: Tensor | null;
+  after: Tensor | null;
+  gradient: Tensor | null;
+  /** "Adam", or null for an update by hand. */
+  optimizer: string | null;
+}
+
 /** One pass with its numbers. */
 export interface StepModel {
   index: number;
@@ -61,6 +72,7 @@ export interface StepModel {
   /** The line where backward ran, if it did. */
   backwardLine: number | null;
   events: Step["events"];
+  updates: Update[];
 }
 
 export interface Run {
@@ -75,7 +87,8 @@ export interface Run {
   timings: Timings;
 }
 
-export type Target = "node" | "edge" | "group" | "line";
+/** "edges": all that one line on the stage stands for, their ids with spaces between. */
+export type Target = "node" | "edge" | "edges" | "group" | "line";
 export interface Selection {
   type: Target;
   id: string;

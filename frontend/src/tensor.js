@@ -44,14 +44,22 @@ function square(value) {
 
 /**
  * @param {Tensor | undefined} tensor
+ * @returns {boolean} a vector so short that its elements stand in its place
+ */
+export function isWritten(tensor) {
+  return tensor?.shape.length === 1 && tensor.values !== null && tensor.numel > 0 && tensor.numel <= 3;
+}
+
+/**
+ * @param {Tensor | undefined} tensor
  * @returns {string} the value of a scalar, the elements of a very short vector, else the shape
  */
 export function valueText(tensor) {
   if (!tensor) return "";
   const integer = isInteger(tensor);
   if (isScalar(tensor)) return scalarText(tensor);
-  if (tensor.shape.length === 1 && tensor.values && tensor.numel > 0 && tensor.numel <= 3) {
-    return `[${tensor.values.map((v) => numberText(v, { digits: 3, integer })).join(", ")}]`;
+  if (isWritten(tensor)) {
+    return `[${tensor.values?.map((v) => numberText(v, { digits: 3, integer })).join(", ")}]`;
   }
   return tensor.shape.length === 0 ? "scalar" : shapeText(tensor.shape);
 }
@@ -91,7 +99,7 @@ export function matrixOf(tensor) {
 
 /** Numbers are written up to this many columns, rows and cells. */
 const WRITTEN = { columns: 6, rows: 6, cells: 24 };
-const WRITTEN_CELL = { width: 46, height: 21 };
+const WRITTEN_CELL = { width: 54, height: 22 };
 
 /**
  * @param {Tensor | undefined} tensor

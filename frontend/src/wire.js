@@ -2,7 +2,7 @@
 
 /**
  * @import {GraphAnswer, GraphModel, Run, Step, StepModel, Tensor} from "./model.d.ts"
- * @import {Graph, TensorSummary} from "./contract.d.ts"
+ * @import {Graph, Step as StepSummary, TensorSummary} from "./contract.d.ts"
  */
 
 const SPELLED = new Map([
@@ -68,6 +68,19 @@ export function readStep(step) {
     lossNode: step.loss_node ?? null,
     backwardLine: step.events.find((event) => event.phase === "backward" && event.line)?.line ?? null,
     events: step.events,
+    updates: (step.updates ?? []).map(updateOf),
+  };
+}
+
+/**
+ * @param {NonNullable<StepSummary["updates"]>[number]} update
+ * @returns {import("./model.d.ts").Update}
+ */
+function updateOf({ parameter, name, before, after, gradient, optimizer }) {
+  const read = (/** @type {TensorSummary | null | undefined} */ summary) => (summary ? tensorOf(summary) : null);
+  return {
+    parameter, name: name ?? null, optimizer: optimizer ?? null,
+    before: read(before), after: read(after), gradient: read(gradient),
   };
 }
 

@@ -23,7 +23,7 @@ export function dotText(plan, sizes) {
   const many = sizes.length > 150;
   const labelled = plan.edges.some((edge) => edge.label !== null);
   const loose = plan.id === "" && sizes.length <= ROOMY ? 0.8 : 0.5;
-  const rows = (many ? 0.4 : loose) / (labelled ? 2 : 1);
+  const rows = (many ? 0.4 : loose) / (labelled ? 2.5 : 1);
   const lines = [
     "digraph {",
     `graph [rankdir=TB nodesep=${many ? 0.35 : 0.5} ranksep=${rows} splines=${many ? "polyline" : "true"}`,

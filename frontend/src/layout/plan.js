@@ -4,6 +4,7 @@
 
 /** Up to so many things the leaves stand together in the first row. */
 const SMALL = 12;
+const GAP = 36;
 /** Data that goes to so many things runs down the side of them all, and branches off to each. */
 const RAIL = 4;
 
@@ -15,6 +16,7 @@ const RAIL = 4;
  * @property {(segment: string) => boolean} isPlain no gradient came along it
  * @property {(container: string) => Size} headerOf
  * @property {(item: string) => boolean} isSource leaves and data
+ * @property {number} room width in which the first row should fit, in pixels
  */
 
 /**
@@ -42,11 +44,13 @@ export function planOf(visible, measures) {
  * @param {Measures} measures
  * @returns {PlannedContainer}
  */
-function plan(container, segments, open, { sizeOf, labelOf, headerOf, isMain, isPlain, isSource }) {
+function plan(container, segments, open, { sizeOf, labelOf, headerOf, isMain, isPlain, isSource, room }) {
   const places = new Map([...container.items, ...container.inPorts, ...container.outPorts].map((id, i) => [id, i]));
   /** @param {End} end */
   const place = (end) => places.get(end.item ?? end.port ?? "") ?? 0;
-  const first = container.items.length <= SMALL ? container.items.flatMap((id, i) => (isSource(id) ? [i] : [])) : [];
+  const sources = container.items.filter((id) => isSource(id));
+  const row = sources.reduce((sum, id) => sum + sizeOf(id).width + GAP, 0);
+  const together = container.items.length <= SMALL && row <= room;
   const rails = railsOf(segments, isPlain);
   return {
     id: container.id,
@@ -60,7 +64,7 @@ function plan(container, segments, open, { sizeOf, labelOf, headerOf, isMain, is
       main: isMain(id),
       rail: rails.get(id) ?? null,
     })),
-    first,
+    first: together ? sources.map((id) => place({ item: id, port: null })) : [],
     header: headerOf(container.id),
   };
 }

@@ -6,9 +6,11 @@ import { chainRules } from "../explain.js";
 import { countText, durationText, numberText } from "../number.js";
 import { nodeTitle } from "../stage/card.js";
 import { contributions, lossName, sumText } from "../stage/contribution.js";
-import { gradText, isScalar, norm, shapeText, valueText } from "../tensor.js";
+import { gradText, shapeText, valueText } from "../tensor.js";
+import { edgesView, edgeView } from "./edges.js";
 import { formula } from "./formula.js";
-import { matrix } from "./matrix.js";
+import { updateCard, updatesCard } from "./learning.js";
+import { card, facts, link, tensorBody } from "./pieces.js";
 import { html, nothing, render } from "./template.js";
 
 /**
@@ -36,28 +38,13 @@ export function showInspector(host, subject, selection) {
 function content(subject, selection) {
   const node = selection?.type === "node" ? subject.graph.nodes.get(selection.id) : undefined;
   if (node) return nodeView(node, subject);
+  if (selection?.type === "edges") return edgesView(selection.id.split(" "), subject);
   const edge = selection?.type === "edge" ? subject.graph.edges.get(selection.id) : undefined;
   return edge ? edgeView(edge, subject) : overview(subject);
 }
 
 function welcome() {
   return html`<h2>Inspector</h2><p class="quiet">Run the snippet, then choose a node or an edge.</p>`;
-}
-
-/**
- * @param {[string, unknown][]} rows
- */
-function facts(rows) {
-  const shown = rows.filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return html`<dl class="facts">${shown.map(([key, value]) => html`<dt>${key}</dt><dd data-fact=${key}>${value}</dd>`)}</dl>`;
-}
-
-/**
- * @param {string} title
- * @param {unknown} body
- */
-function card(title, body) {
-  return html`<section class="card"><h3>${title}</h3>${body}</section>`;
 }
 
 /**
@@ -86,7 +73,7 @@ function nodeView(node, subject) {
     ])}
     ${value ? card("Value", tensorBody(value, "value")) : nothing}
     ${gradient ? card(`Gradient \u2202${lossName(graph, step)}/\u2202${nodeTitle(node)}`, gradientBody(node, gradient, subject)) : nothing}
-    ${ruleCard(node, subject)} ${savedCard(node, subject)} ${nextCard(node, subject)}
+    ${updateCard(node.id, step)} ${ruleCard(node, subject)} ${savedCard(node, subject)} ${nextCard(node, subject)}
   `;
 }
 
@@ -104,31 +91,6 @@ function truth(value) {
 function kindText(node) {
   if (node.kind === "leaf") return node.is_parameter ? "leaf \u00b7 parameter" : "leaf";
   return node.kind === "break" ? "gradient stops" : node.kind;
-}
-
-/**
- * @param {Tensor} tensor
- * @param {"value" | "grad"} role
- */
-function tensorBody(tensor, role) {
-  if (isScalar(tensor)) return html`<p class="figure ${role}">${valueText(tensor)}</p>`;
-  const size = norm(tensor);
-  return html`${matrix(tensor)}
-  ${facts([
-    ["shape", role === "grad" ? shapeText(tensor.shape) : ""],
-    ["min", optional(tensor.min)],
-    ["max", optional(tensor.max)],
-    ["mean", optional(tensor.mean)],
-    ["std", optional(tensor.std)],
-    ["norm", optional(size)],
-    ["NaN", tensor.nan ? countText(tensor.nan, "element") : ""],
-    ["infinite", tensor.inf ? countText(tensor.inf, "element") : ""],
-  ])}`;
-}
-
-/** @param {number | null} value */
-function optional(value) {
-  return value === null ? "" : numberText(value);
 }
 
 /**
@@ -158,17 +120,6 @@ function ruleCard(node, { graph, step }) {
     </div>`,
   );
   return card("Chain rule at this node", body);
-}
-
-/**
- * @param {string | null} id
- * @param {Subject} subject
- * @param {string} [fallback]
- */
-function link(id, { graph, onSelect }, fallback = "") {
-  const node = id === null ? undefined : graph.nodes.get(id);
-  if (!node) return fallback;
-  return html`<button class="link" @click=${() => onSelect({ type: "node", id: node.id })}>${nodeTitle(node)}</button>`;
 }
 
 /**
@@ -202,50 +153,33 @@ function nextCard(node, subject) {
   return card("next_functions", html`<ol class="next">${rows}</ol>`);
 }
 
-/**
- * @param {import("../model.d.ts").GraphEdge} edge
- * @param {Subject} subject
- */
-function edgeView(edge, subject) {
-  const { graph, step } = subject;
-  const gradient = step.edgeGrads.get(edge.id);
-  const value = step.values.get(edge.source);
-  const sum = sumText(edge.source, graph, step);
-  const source = graph.nodes.get(edge.source);
-  return html`
-    <h2><span class="name">${source ? nodeTitle(source) : ""} → ${nodeTitle(/** @type {GraphNode} */ (graph.nodes.get(edge.target)))}</span>
-      <span class="kind">edge</span></h2>
-    ${facts([
-      ["from", link(edge.source, subject)],
-      ["to", html`${link(edge.target, subject)}, input ${edge.target_input}`],
-      ["output", edge.source_output > 0 ? String(edge.source_output) : ""],
-    ])}
-    ${value ? card("Forward: the value", tensorBody(value, "value")) : nothing}
-    ${gradient
-      ? card("Backward: this edge's contribution", html`${tensorBody(gradient, "grad")}${sum ? html`<p class="sum">of ${sum}</p>` : nothing}`)
-      : html`<p class="quiet">No gradient came along this edge.</p>`}
-  `;
+/** @param {StepModel} step */
+function isMeta({ values }) {
+  return values.size > 0 && [...values.values()].every(({ device }) => device === "meta");
 }
 
 /** @param {Subject} subject */
-function overview({ run, graph, step }) {
+function overview({ run, graph, step, onSelect }) {
   const nodes = [...graph.nodes.values()];
   const count = (/** @type {(node: GraphNode) => boolean} */ test) => nodes.filter(test).length;
   const leaves = nodes.filter((node) => node.kind === "leaf");
   const numbers = leaves.reduce((sum, node) => sum + (step.values.get(node.id)?.numel ?? 0), 0);
+  const several = run.steps.length > 1;
+  const place = run.steps.findIndex(({ index }) => index === step.index);
   const breaks = count((node) => node.kind === "break");
   return html`
-    <h2><span class="name">This run</span></h2>
+    <h2><span class="name">${several ? `Step ${place + 1} of ${run.steps.length.toLocaleString("en-US")}` : "This run"}</span></h2>
     ${facts([
       ["ops", count((node) => node.kind === "op").toLocaleString("en-US")],
       ["leaves", leaves.length ? `${leaves.length.toLocaleString("en-US")} with ${countText(numbers, "number")} to learn` : "none"],
       ["data", count((node) => node.kind === "data") || ""],
       ["breaks", breaks ? `the gradient stops at ${countText(breaks, "place")}` : ""],
       ["edges", graph.edges.size.toLocaleString("en-US")],
-      ["steps", run.steps.length > 1 ? run.steps.length.toLocaleString("en-US") : ""],
+      ["values", isMeta(step) ? "none: on the meta device tensors have shapes only" : ""],
       [lossName(graph, step) === "L" ? "loss" : lossName(graph, step), step.loss === null ? "" : html`<span class="value">${numberText(step.loss)}</span>`],
     ])}
     ${gradientCard(leaves, step)}
+    ${updatesCard(step, graph, (id) => onSelect({ type: "node", id }))}
     ${card("Where the time went", facts(timeRows(run)))}
     <p class="quiet hint">Choose a node or an edge to see its value, its gradient and the chain rule there.</p>
   `;

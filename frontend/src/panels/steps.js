@@ -37,7 +37,7 @@ function bar(count, step, loss, onStep) {
       ▶
     </button>
     <output class="step-text" data-step>
-      step ${(step + 1).toLocaleString("en-US")} of ${count.toLocaleString("en-US")}
+      <strong>step ${(step + 1).toLocaleString("en-US")} of ${count.toLocaleString("en-US")}</strong>
       <span class="step-loss">${loss === null ? "" : `loss ${numberText(loss)}`}</span>
     </output>
   `;

@@ -4,7 +4,7 @@
 
 import { SEED } from "../layout/visible.js";
 import { countText } from "../number.js";
-import { gradText, heatOf, heatSize, isScalar, norm, shapeText, valueText } from "../tensor.js";
+import { gradText, heatOf, heatSize, isScalar, isWritten, norm, shapeText, valueText } from "../tensor.js";
 import { lossName, sumText } from "./contribution.js";
 import { symbolOf } from "./symbol.js";
 
@@ -14,6 +14,11 @@ const ADVANCE = 0.6;
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]|\p{Extended_Pictographic}/gu;
 const THUMB = { width: 52, height: 50 };
+/** Of small text, in pixels: at the least scale of a first view it still is 11 pixels high. */
+export const SMALL_TYPE = 13;
+/** A stage of less width, in pixels, says less in a leaf's tag. */
+const TIGHT = 700;
+const NARROW = 480;
 /** Between the heat of a value and that of its gradient. */
 export const HEAT_GAP = 10;
 const SMALL_THUMB = { width: 44, height: 40 };
@@ -24,7 +29,7 @@ const SMALL_THUMB = { width: 44, height: 40 };
  * @property {Hierarchy} hierarchy
  * @property {StepModel} step
  * @property {boolean} steady sizes must not follow the numbers, because other steps will be shown in the same places
- * @property {boolean} compact the stage is narrow
+ * @property {number} room width of the stage, in pixels
  */
 
 /**
@@ -72,27 +77,38 @@ const BLANK = {
  * @param {Scene} scene
  * @returns {Card}
  */
-function sourceCard(node, { graph, step, steady, compact }) {
+function sourceCard(node, { graph, step, steady, room }) {
   const leaf = node.kind === "leaf";
   const value = step.values.get(node.id);
   const gradient = step.leafGrads.get(node.id) ?? step.grads.get(node.id);
   const title = cut(nodeTitle(node), 24);
-  const full = compact ? "leaf" : "leaf \u00b7 requires_grad";
-  const tag = leaf ? full : "data";
+  const tag = sourceTag(leaf, value, room);
   const scalar = value !== undefined && isScalar(value);
   const grad = leaf ? `grad ${gradText(gradient)}` : "";
   const heat = heatOf(value, { room: THUMB, write: true });
   const gradHeat = leaf ? heatOf(gradient, { room: THUMB, write: heat?.written ?? false }) : null;
   const valueWidth = steady && scalar ? textWidth("0".repeat(8), 21) : textWidth(valueText(value), scalar ? 21 : 14);
   const gradWidth = leaf ? textWidth(steady ? "grad norm 0.0000" : grad, 13) : 0;
-  const head = textWidth(title, 15) + 14 + textWidth(tag, 11);
-  const words = Math.max(head, valueWidth + 18 + gradWidth, compact ? 90 : 120);
+  const head = textWidth(title, 15) + 14 + textWidth(tag, SMALL_TYPE);
+  const words = Math.max(head, valueWidth + 18 + gradWidth, room < TIGHT ? 90 : 120);
   const sum = leaf ? sumText(node.id, graph, step) : "";
   return {
     ...BLANK, id: node.id, kind: leaf ? "leaf" : "data", title, tag, value: valueText(value), grad, heat, gradHeat, sum,
     subtitle: scalar ? "" : "tensor", spoken: spoken(node, value, gradient), line: node.line,
     ...withHeats(words, heat, gradHeat, sum),
   };
+}
+
+/**
+ * @param {boolean} leaf
+ * @param {Tensor | undefined} value
+ * @param {number} room
+ */
+function sourceTag(leaf, value, room) {
+  if (value?.device === "meta" && room >= NARROW) return "meta \u00b7 no values";
+  if (!leaf) return "data";
+  if (room < NARROW) return "leaf";
+  return room < TIGHT ? "requires_grad" : "leaf \u00b7 requires_grad";
 }
 
 /**
@@ -126,16 +142,16 @@ function opCard(node, { graph, step, steady }) {
   const several = node.outputs > 1 ? ` \u00d7${node.outputs}` : "";
   const title = cut(nodeTitle(node), 20);
   const text = value ? valueText(value) + several : "";
-  const reason = broken ? cut(`gradient stops: ${node.reason ?? node.op}`, 44) : "";
+  const reason = broken ? "gradient stops" : "";
   const subtitle = reason || (node.grad_fn ?? (node.names.length ? node.op : "no gradient"));
-  const heat = heatOf(value, { room: SMALL_THUMB, write: false });
+  const heat = isWritten(value) ? null : heatOf(value, { room: SMALL_THUMB, write: false });
   const first = textWidth(title, 15) + (text ? textWidth(" = ", 15) + (steady && value && isScalar(value) ? textWidth("0".repeat(8), 15) : textWidth(text, 15)) : 0);
   const sum = sumText(node.id, graph, step);
   const side = heat ? heatSize(heat).width + 14 : 0;
   return {
     ...BLANK, id: node.id, kind: broken ? "break" : "op", title, symbol: symbolOf(node.op), subtitle, value: text, heat, sum,
     spoken: spoken(node, value, gradient), line: node.line,
-    ...grown({ width: 62 + Math.max(first, textWidth(subtitle, 11.5)) + side + 26, height: 60 }, sum, 88),
+    ...grown({ width: 62 + Math.max(first, textWidth(subtitle, SMALL_TYPE)) + side + 26, height: 60 }, sum, 88),
   };
 }
 
@@ -147,7 +163,7 @@ function opCard(node, { graph, step, steady }) {
  */
 function grown({ width, height }, sum, margins) {
   if (!sum) return { width: Math.round(width), height };
-  return { width: Math.round(Math.max(width, textWidth(sum, 12) + margins)), height: height + 22 };
+  return { width: Math.round(Math.max(width, textWidth(sum, SMALL_TYPE) + margins)), height: height + 22 };
 }
 
 /**
@@ -180,16 +196,17 @@ function spoken(node, value, gradient) {
 function groupCard(container, scene) {
   const title = cut(container.label || container.detail || container.kind, 26);
   const same = container.detail === "" || container.detail === container.label;
-  const tag = same ? container.kind : cut(container.detail, 34);
+  const tag = same ? container.kind : cut(container.detail, 26);
   const inside = nodesInside(container, scene.hierarchy);
   const learns = inside.filter((id) => scene.graph.nodes.get(id)?.kind === "leaf").length;
   const made = lastOut(inside, scene);
   const subtitle = [countText(inside.length - learns, "op"), learns ? countText(learns, "parameter") : ""].filter(Boolean).join(" \u00b7 ");
   const value = made ? shapeOrValue(scene.step.values.get(made)) : "";
-  const width = Math.max(textWidth(title, 15), textWidth(tag, 11.5), textWidth(`${subtitle}  ${value}`, 11.5)) + 66;
+  const head = textWidth(title, 15) + (value ? textWidth(`   ${value}`, SMALL_TYPE) : 0);
+  const width = Math.max(head, textWidth(tag, SMALL_TYPE), textWidth(subtitle, SMALL_TYPE)) + 54;
   return {
-    ...BLANK, id: container.id, kind: "group", title, tag, subtitle, value, width: Math.round(width), height: 78,
-    spoken: `${container.kind} ${title}, ${tag}, closed, ${subtitle}`, line: container.line,
+    ...BLANK, id: container.id, kind: "group", title, tag, subtitle, value, width: Math.round(width), height: 80,
+    spoken: `${container.kind} ${title}, ${same ? tag : container.detail}, closed, ${subtitle}`, line: container.line,
   };
 }
 
@@ -242,7 +259,7 @@ function foldCard(container) {
 function seedCard({ graph, step }) {
   const name = lossName(graph, step);
   const seed = step.lossNode ? step.grads.get(step.lossNode) : undefined;
-  const given = seed ? ` = ${valueText(seed)}` : "";
+  const given = seed && seed.device !== "meta" ? ` = ${valueText(seed)}` : "";
   const title = `seed \u2202${name}/\u2202${name}${given}`;
   return { ...BLANK, id: SEED, kind: "seed", title, width: Math.round(textWidth(title, 14) + 36), height: 46, spoken: title };
 }

@@ -2,7 +2,8 @@
 
 /** @import {GraphModel, Segment, StepModel, Tensor} from "../model.d.ts" */
 
-import { gradText, isScalar } from "../tensor.js";
+import { countText, numberText } from "../number.js";
+import { gradText, isScalar, norm } from "../tensor.js";
 
 /** So many contributions are written out; more are counted. */
 const WRITTEN = 3;
@@ -30,13 +31,26 @@ export function segmentLabel(segment, graph, step, roomy) {
   if (first === undefined) return "";
   const texts = carried.map((id) => gradText(step.edgeGrads.get(id)));
   const scalars = carried.every((id) => isScalar(/** @type {Tensor} */ (step.edgeGrads.get(id))));
-  if (carried.length > (scalars ? WRITTEN : 1)) return `${carried.length} gradients`;
+  if (carried.length > (scalars ? WRITTEN : 1)) return counted(carried, step, scalars);
   if (carried.length > 1) return summed(texts);
   const source = graph.edges.get(first)?.source ?? "";
   const name = graph.nodes.get(source)?.names?.at(-1);
   const whole = contributions(source, graph, step).length === 1;
   if (!whole) return signed(texts[0] ?? "");
   return roomy && name && name.length <= 10 ? `\u2202${lossName(graph, step)}/\u2202${name} ${texts[0]}` : `${texts[0]}`;
+}
+
+/**
+ * @param {string[]} carried edges
+ * @param {StepModel} step
+ * @param {boolean} scalars
+ * @returns {string} `3 gradients · norm 0.31`: how many, and the largest; on the meta device how many
+ */
+function counted(carried, step, scalars) {
+  const sizes = carried.flatMap((id) => norm(/** @type {Tensor} */ (step.edgeGrads.get(id))) ?? []);
+  const count = countText(carried.length, "gradient");
+  if (sizes.length === 0) return count;
+  return `${count} \u00b7 ${scalars ? "up to" : "norm"} ${numberText(Math.max(...sizes), { digits: 3 })}`;
 }
 
 /**

@@ -107,7 +107,7 @@ function drawLabel(carried, edges, { x, y }) {
     {
       class: carried.backward ? "label backward-label" : "label",
       transform: `translate(${x - width / 2} ${y - LABEL_HEIGHT / 2})`,
-      "data-label": edges[0],
+      "data-label": edges.join(" "),
       tabindex: 0,
       role: "button",
       "aria-label": carried.backward ? `gradient ${carried.label}` : carried.label,

@@ -2,7 +2,7 @@
 
 /** @import {Box, Container, Size} from "../model.d.ts" */
 
-import { cut, textWidth } from "./card.js";
+import { cut, SMALL_TYPE, textWidth } from "./card.js";
 import { svg, text } from "./svg.js";
 
 const HEADER = 38;
@@ -25,7 +25,7 @@ export function headerSize(container) {
 /** @param {Container} container */
 function headerWidth(container) {
   const { title, tag } = words(container);
-  return 30 + textWidth(title, 13.5) + (tag ? textWidth(tag, 11.5) + 12 : 0) + 12;
+  return 30 + textWidth(title, 13.5) + (tag ? textWidth(tag, SMALL_TYPE) + 12 : 0) + 12;
 }
 
 /**

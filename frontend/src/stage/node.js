@@ -24,7 +24,7 @@ export function drawNode(card, box) {
     "aria-label": card.spoken,
   });
   if (card.kind === "group" || card.kind === "fold") group.setAttribute("aria-expanded", "false");
-  group.append(...(DRAW[card.kind] ?? drawOp)(card));
+  group.append(svg("title", {}, card.spoken), ...(DRAW[card.kind] ?? drawOp)(card));
   return group;
 }
 
@@ -67,7 +67,7 @@ function drawSource(card) {
     if (heat) parts.push(drawHeat(heat, right + 16, 37 - size.height / 2, "value"));
     if (gradHeat) parts.push(drawHeat(gradHeat, width - 16 - gradSize.width, 37 - gradSize.height / 2, "grad"));
   }
-  if (card.sum) parts.push(text("sum", 16, height - 13, card.sum));
+  if (card.sum) parts.push(text("sum", 16, height - 12, card.sum));
   return parts;
 }
 
@@ -112,9 +112,9 @@ function drawGroup(card) {
     body(card, 12),
     svg("path", { class: "chevron", d: "M16 17 l7 5.5 l-7 5.5 z" }),
     text("title", 34, 27, card.title),
-    text("subtitle", 34, 46, card.tag),
-    text("count", 34, 65, card.subtitle),
-    text("value", width - 16, 65, card.value, "end"),
+    text("subtitle", 34, 47, card.tag),
+    text("count", 34, 67, card.subtitle),
+    text("value", width - 16, 27, card.value, "end"),
   ];
 }
 

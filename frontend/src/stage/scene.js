@@ -11,6 +11,7 @@ import { cardOf } from "./card.js";
 import { segmentLabel } from "./contribution.js";
 import { LABEL_HEIGHT, labelWidth } from "./edge.js";
 import { headerSize } from "./group.js";
+import { FIRST_SCALE } from "./viewport.js";
 
 /** Up to so many visible things the labels have room to name what they are the derivative of. */
 const ROOMY = 24;
@@ -30,13 +31,13 @@ const LABELLED = 160;
  * @param {Hierarchy} hierarchy
  * @param {StepModel} step
  * @param {ReadonlySet<string>} open
- * @param {{steady: boolean, compact: boolean}} look steady: sizes must not follow the numbers; compact: little room
+ * @param {{steady: boolean, room: number}} look steady: sizes must not follow the numbers; room: width of the stage
  * @returns {Scene}
  */
-export function sceneOf(graph, hierarchy, step, open, { steady, compact }) {
+export function sceneOf(graph, hierarchy, step, open, { steady, room }) {
   const seeded = step.lossNode !== null && step.grads.has(step.lossNode) ? step.lossNode : null;
   const visible = visibleOf(graph, hierarchy, open, seeded);
-  const cards = new Map(visible.items.map((item) => [item, cardOf(item, { graph, hierarchy, step, steady, compact })]));
+  const cards = new Map(visible.items.map((item) => [item, cardOf(item, { graph, hierarchy, step, steady, room })]));
   const roomy = visible.items.length <= ROOMY;
   const bare = visible.segments.length > LABELLED;
   const carried = new Map(visible.segments.map((segment) => [segment.id, carry(segment, graph, step, roomy, bare)]));
@@ -48,6 +49,7 @@ export function sceneOf(graph, hierarchy, step, open, { steady, compact }) {
     isPlain: (segment) => !carried.get(segment)?.backward,
     headerOf: (id) => headerSize(/** @type {import("../model.d.ts").Container} */ (hierarchy.containers.get(id))),
     isSource: (item) => /^(leaf|data)$/.test(cards.get(item)?.kind ?? ""),
+    room: room / FIRST_SCALE,
   });
   return { visible, cards, carried, plan: sizesOnly(plan) };
 }

@@ -8,7 +8,7 @@ import { drawEdge } from "./edge.js";
 import { drawFrame } from "./group.js";
 import { drawNode } from "./node.js";
 import { svg } from "./svg.js";
-import { READABLE, Viewport } from "./viewport.js";
+import { Viewport } from "./viewport.js";
 
 /** Below this scale small text is left out. */
 const FAR = 0.42;
@@ -59,10 +59,7 @@ export class Stage {
     this.#root.append(this.#world);
     host.prepend(this.#root);
     const size = () => ({ width: host.clientWidth, height: host.clientHeight, top: actions.headRoom() });
-    this.#viewport = new Viewport(this.#root, this.#world, size, (scale) => {
-      this.#root.classList.toggle("far", scale < FAR);
-      this.#cullSoon();
-    });
+    this.#viewport = new Viewport(this.#root, this.#world, size, () => this.#viewed());
     this.#root.addEventListener("click", (event) => this.#press(event.target));
     this.#root.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => {
@@ -84,7 +81,7 @@ export class Stage {
    * @returns {boolean} all of it can be read at once
    */
   canRead(bounds) {
-    return this.#viewport.scaleFor(bounds) >= READABLE;
+    return this.#viewport.canRead(bounds);
   }
 
   /** @param {number} factor */
@@ -172,13 +169,13 @@ export class Stage {
   #press(target) {
     const element = target instanceof Element ? target.closest("[data-node], [data-group], [data-label], [data-edge]") : null;
     if (!(element instanceof SVGElement)) return this.#actions.onSelect(null);
-    const { node, group, label, edge, kind } = element.dataset;
+    const { node, group, label, edges, kind } = element.dataset;
     const folded = kind === "group" || kind === "fold" ? node : undefined;
     const toggled = group ?? folded;
     if (toggled !== undefined) return this.#toggle(toggled);
     if (node !== undefined) return this.#actions.onSelect(kind === "seed" ? null : { type: "node", id: node });
-    const id = label ?? edge ?? "";
-    return this.#actions.onSelect({ type: "edge", id });
+    const id = label ?? edges ?? "";
+    return this.#actions.onSelect({ type: id.includes(" ") ? "edges" : "edge", id });
   }
 
   /** @param {string} id */
@@ -232,6 +229,21 @@ export class Stage {
   #element(key) {
     const found = this.#world.querySelector(`[${key}]`) ?? this.#world.querySelector(`[${key.replace("data-node", "data-group")}]`);
     return found instanceof SVGElement ? found : null;
+  }
+
+  #viewed() {
+    const { k, x, y } = this.#viewport.transform;
+    const { boxes } = this.#shown?.picture ?? { boxes: new Map() };
+    const beyond = { up: false, down: false, left: false, right: false };
+    for (const box of boxes.values()) {
+      beyond.up ||= box.y * k + y < 0;
+      beyond.down ||= (box.y + box.height) * k + y > this.#host.clientHeight;
+      beyond.left ||= box.x * k + x < 0;
+      beyond.right ||= (box.x + box.width) * k + x > this.#host.clientWidth;
+    }
+    this.#host.dataset.beyond = Object.entries(beyond).flatMap(([way, is]) => (is ? [way] : [])).join(" ");
+    this.#root.classList.toggle("far", k < FAR);
+    this.#cullSoon();
   }
 
   #cullSoon() {

@@ -8,9 +8,10 @@ const NEAREST = 3;
 const FARTHEST = 0.04;
 /** A fitted picture is not blown up beyond this. */
 const FITTED = 1.3;
-/** Smaller than this a picture cannot be read: rather a part of it is seen first, in the size of `PART`. */
-export const READABLE = 0.55;
-const PART = 0.7;
+/** Smaller than this a picture cannot be read: rather a part of it is seen first, in this size. */
+export const FIRST_SCALE = 0.85;
+/** On a phone, which is held nearer. */
+const FIRST_SCALE_NARROW = 0.62;
 const MARGIN = { side: 34, narrow: 14, bottom: 84 };
 const NARROW = 560;
 
@@ -25,7 +26,7 @@ export class Viewport {
    * @param {SVGSVGElement} root
    * @param {SVGGElement} world
    * @param {() => Size & {top: number}} size of the stage, in pixels; nothing is fitted into its uppermost `top`
-   * @param {(scale: number) => void} onChange
+   * @param {() => void} onChange
    */
   constructor(root, world, size, onChange) {
     this.#size = size;
@@ -36,7 +37,7 @@ export class Viewport {
       .on("zoom", (/** @type {{transform: {k: number, toString(): string}, sourceEvent: Event | null}} */ event) => {
         if (event.sourceEvent) this.#fitted = false;
         world.setAttribute("transform", event.transform.toString());
-        onChange(event.transform.k);
+        onChange();
       });
     this.#root.call(this.#behaviour);
   }
@@ -73,6 +74,18 @@ export class Viewport {
   }
 
   /**
+   * @param {Size} bounds
+   * @returns {boolean} all of it can be read at once
+   */
+  canRead(bounds) {
+    return this.scaleFor(bounds) >= this.#readable();
+  }
+
+  #readable() {
+    return this.#size().width < NARROW ? FIRST_SCALE_NARROW : FIRST_SCALE;
+  }
+
+  /**
    * @param {Box} bounds in the picture
    * @param {{whole: boolean, focus: number}} options whole: all of it, however small; else its lower end in a readable
    *   size, around the x of `focus`
@@ -80,7 +93,7 @@ export class Viewport {
   fit(bounds, { whole, focus }) {
     const { roomX, roomY, top, side } = this.#room();
     const ideal = this.scaleFor(bounds);
-    const scale = whole || ideal >= READABLE ? Math.max(ideal, FARTHEST) : PART;
+    const scale = Math.max(ideal, whole ? FARTHEST : this.#readable());
     const spare = roomX - bounds.width * scale;
     const left = spare >= 0 ? spare / 2 : Math.max(spare, Math.min(0, roomX / 2 - focus * scale));
     const x = side + left - bounds.x * scale;

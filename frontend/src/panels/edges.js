@@ -1,0 +1,70 @@
+/** The inspector on one edge, and on a line that stands for several. */
+
+/** @import {GraphNode} from "../model.d.ts" */
+/** @import {Subject} from "./inspector.js" */
+
+import { countText } from "../number.js";
+import { nodeTitle } from "../stage/card.js";
+import { sumText } from "../stage/contribution.js";
+import { gradText } from "../tensor.js";
+import { card, facts, link, tensorBody } from "./pieces.js";
+import { html, nothing } from "./template.js";
+
+/** So many edges of one line are listed. */
+const LISTED = 40;
+
+/**
+ * @param {import("../model.d.ts").GraphEdge} edge
+ * @param {Subject} subject
+ */
+export function edgeView(edge, subject) {
+  const { graph, step } = subject;
+  const gradient = step.edgeGrads.get(edge.id);
+  const value = step.values.get(edge.source);
+  const sum = sumText(edge.source, graph, step);
+  const source = graph.nodes.get(edge.source);
+  return html`
+    <h2><span class="name">${source ? nodeTitle(source) : ""} → ${nodeTitle(/** @type {GraphNode} */ (graph.nodes.get(edge.target)))}</span>
+      <span class="kind">edge</span></h2>
+    ${facts([
+      ["from", link(edge.source, subject)],
+      ["to", html`${link(edge.target, subject)}, input ${edge.target_input}`],
+      ["output", edge.source_output > 0 ? String(edge.source_output) : ""],
+    ])}
+    ${value ? card("Forward: the value", tensorBody(value, "value")) : nothing}
+    ${gradient
+      ? card("Backward: this edge's contribution", html`${tensorBody(gradient, "grad")}${sum ? html`<p class="sum">of ${sum}</p>` : nothing}`)
+      : html`<p class="quiet">No gradient came along this edge.</p>`}
+  `;
+}
+
+/**
+ * All edges that one line on the stage stands for, those with a gradient first.
+ *
+ * @param {string[]} ids
+ * @param {Subject} subject
+ */
+export function edgesView(ids, { graph, step, onSelect }) {
+  const edges = ids.flatMap((id) => graph.edges.get(id) ?? []);
+  const back = edges.filter(({ id }) => step.edgeGrads.has(id));
+  const plain = edges.filter(({ id }) => !step.edgeGrads.has(id));
+  const named = (/** @type {string} */ id) => nodeTitle(/** @type {GraphNode} */ (graph.nodes.get(id)));
+  const rows = [...back, ...plain].slice(0, LISTED).map((edge) => {
+    const gradient = step.edgeGrads.get(edge.id);
+    return html`<li>
+      <button class="link" @click=${() => onSelect({ type: "edge", id: edge.id })}>
+        ${named(edge.source)} → ${named(edge.target)}
+      </button>
+      <span class="grad">${gradient ? gradText(gradient) : "no gradient"}</span>
+    </li>`;
+  });
+  const more = edges.length - rows.length;
+  const rest = more > 0 ? html`<p class="quiet">and ${more} more</p>` : nothing;
+  return html`
+    <h2><span class="name">${countText(edges.length, "edge")}</span> <span class="kind">one line on the stage</span></h2>
+    <p class="quiet">
+      ${countText(back.length, "gradient")} came back along this line. Open the groups at its ends to see the edges apart.
+    </p>
+    ${card("Edges", html`<ul class="pairs" data-edge-list>${rows}</ul>${rest}`)}
+  `;
+}
