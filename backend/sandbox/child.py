@@ -42,6 +42,7 @@ def live(entry: Entry, config: Config, channel: int, text: int, lock: Lock, *, a
     """Everything from the fork to the end of the process."""
     code = exits.BROKEN
     try:
+        forget_parent()
         place_descriptors(channel, text)
         code = _serve(entry, config, lock, attack=attack, settle=settle)
     except Stopped as stopped:

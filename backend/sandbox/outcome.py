@@ -90,7 +90,7 @@ def _exited(code: int, line: int | None, text: str, limits: Limits) -> Outcome:
     if code == exits.BROKEN:
         last = text.strip().rpartition("\n")[2]
         return Outcome("error", None, None, line, f"the sandbox's own code failed: {last}")
-    return Outcome("crashed", None, None, line, f"the process ended itself with code {code} (os._exit?)")
+    return Outcome("crashed", None, None, line, f"the process ended itself with code {code}, as os._exit({code}) does")
 
 
 def _killed(name: str, end: Exit, line: int | None, text: str, limits: Limits) -> Outcome:

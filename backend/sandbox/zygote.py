@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.sandbox import huge_pages, kernel
-from backend.sandbox.child import MOST_DESCRIPTORS, forget_parent, live
+from backend.sandbox.child import MOST_DESCRIPTORS, live
 from backend.sandbox.config import Config
 from backend.sandbox.control import Control, Inbox, Kind, send
 from backend.sandbox.entry import Entry, load
@@ -40,6 +40,7 @@ class Zygote:
         self._entry = entry
         self._lock = lock
         self._control = socket.socket(fileno=config.control)
+        self._children: set[int] = set()
         self._wake, wake_write = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake_write, False)
@@ -75,8 +76,8 @@ class Zygote:
             self._say(Kind.FAILED, {"reason": str(error), "attack": attack})
             return
         if pid == 0:
-            forget_parent()
             live(self._entry, self._config, theirs.fileno(), text_write, self._lock, attack=attack, settle=settle)
+        self._children.add(pid)
         handles = [ours.fileno(), text_read]
         with contextlib.suppress(OSError, AttributeError):  # before Linux 5.3, and not on macOS
             handles.append(os.pidfd_open(pid))
@@ -90,7 +91,15 @@ class Zygote:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
                 if pid == 0:
                     return
+                self._children.discard(pid)
                 self._say(Kind.EXITED, {"pid": pid, "status": status, "cpu": usage.ru_utime + usage.ru_stime})
+
+    def end_children(self) -> None:
+        """Kill and reap those that are left. The youngest may not yet be set to die with this process."""
+        for pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self._children:
+            os.waitpid(pid, 0)
 
 
 def _threads() -> int:
@@ -124,8 +133,12 @@ def main(lock_child: Callable[[Config, int], list[Held]] | None = None) -> None:
     gc.collect()
     gc.freeze()
     huge_pages.collapse()
-    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError, ConnectionResetError):
-        Zygote(config, entry, lambda: (lock_child or _lock)(config, tasks)).serve()
+    zygote = Zygote(config, entry, lambda: (lock_child or _lock)(config, tasks))
+    try:
+        with contextlib.suppress(KeyboardInterrupt, BrokenPipeError, ConnectionResetError):
+            zygote.serve()
+    finally:
+        zygote.end_children()
 
 
 def _lock(config: Config, tasks: int) -> list[Held]:

@@ -85,6 +85,18 @@ async def test_closing_ends_every_process() -> None:
         await sandbox.run(b"").outcome()
 
 
+async def test_closing_ends_children_that_are_just_being_forked() -> None:
+    descriptors, boxes = _descriptors(), _boxes()
+    sandbox = Sandbox(entry=PLAIN, warm_children=1, limits=PATIENT)
+    await sandbox.start()
+    assert sandbox.zygote is not None
+    for _ in range(30):
+        sandbox.zygote.fork()
+    await sandbox.close()
+    assert _boxes().keys() <= boxes.keys()
+    assert _descriptors() <= descriptors
+
+
 async def test_a_dead_zygote_is_replaced(own: Sandbox) -> None:
     run = own.run(b"import time\nsend(b'on')\ntime.sleep(99)")
     assert await anext(run) == b"on"
