@@ -13,7 +13,7 @@ def test_expression_typed_and_run_shows_every_value_and_gradient(open_page: Open
     for name, value, grad in (("a", "2.0", "4.0"), ("b", "3.0", "4.0"), ("x", "4.0", "5.0")):
         assert screen.words(screen.node(name))[2:] == [value, f"grad {grad}"]
     assert sorted(screen.labels()) == ["∂z/∂a 4.0", "∂z/∂b 4.0", "∂z/∂x 5.0", "∂z/∂y 4.0"]
-    assert screen.page.locator('[data-node="seed"]').text_content() == "seed ∂z/∂z = 1.0"
+    assert screen.words(screen.page.locator('[data-node="seed"]')) == ["seed ∂z/∂z = 1.0"]
 
 
 def test_bound_values_and_leaf_gradients_stand_beside_their_lines(open_page: Open) -> None:
