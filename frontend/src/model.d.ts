@@ -76,6 +76,8 @@ export interface StepModel {
 }
 
 export interface Run {
+  /** Of the snippet that was run. */
+  lines: string[];
   status: GraphAnswer["status"];
   graphs: Map<string, GraphModel>;
   steps: Step[];

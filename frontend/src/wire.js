@@ -13,10 +13,12 @@ const SPELLED = new Map([
 
 /**
  * @param {GraphAnswer} answer
+ * @param {string} [code] the snippet
  * @returns {Run}
  */
-export function readAnswer(answer) {
+export function readAnswer(answer, code = "") {
   return {
+    lines: code.split("\n"),
     status: answer.status,
     graphs: new Map(answer.graphs.map((graph) => [graph.id, indexGraph(graph)])),
     steps: answer.steps,

@@ -1,0 +1,114 @@
+/** The editor in the page: the snippet, what stands beside its lines, and the line that is chosen. */
+
+/** @import {State} from "../model.d.ts" */
+/** @import {Span} from "../panels/editor.js" */
+/** @import {Store} from "./store.js" */
+
+import { recall, remember } from "../memory.js";
+import { Editor } from "../panels/editor.js";
+import { chipsOf } from "../panels/marks.js";
+import { openTab, part } from "./parts.js";
+import { subjectOf } from "./subject.js";
+
+const SNIPPET = `a = torch.tensor(2.0, requires_grad=True)
+b = torch.tensor(3.0, requires_grad=True)
+x = torch.tensor(4.0, requires_grad=True)
+
+y = a + b
+z = x * y
+
+z.backward()`;
+const WHOLE = { column: null, end_line: null, end_column: null };
+
+export class Code {
+  #store;
+  #editor;
+
+  /**
+   * @param {Store} store
+   * @param {() => void} onRun
+   */
+  constructor(store, onRun) {
+    this.#store = store;
+    this.#editor = new Editor(part("editor"), recall("code") ?? SNIPPET, {
+      onRun,
+      onEdit: () => this.#edited(),
+      onLine: (line) => this.#choose(line),
+    });
+    part("reset").addEventListener("click", () => {
+      this.#editor.replace(SNIPPET);
+      onRun();
+    });
+    this.#offerReset();
+    store.watch((state, before) => this.#present(state, before));
+  }
+
+  get text() {
+    return this.#editor.code;
+  }
+
+  /** @param {number} line */
+  goTo(line) {
+    openTab("editor");
+    this.#editor.goTo(line);
+    this.#choose(line);
+  }
+
+  /** @param {number} line */
+  #choose(line) {
+    this.#store.send({ type: "select", selection: { type: "line", id: String(line) } });
+  }
+
+  #offerReset() {
+    part("reset").hidden = this.text === SNIPPET;
+  }
+
+  #edited() {
+    remember("code", this.text === SNIPPET ? null : this.text);
+    this.#offerReset();
+    this.#store.send({ type: "edited" });
+  }
+
+  /**
+   * @param {State} state
+   * @param {State} before
+   */
+  #present(state, before) {
+    this.#editor.dim(state.stale);
+    const moved = state.run !== before.run || state.step !== before.step;
+    if (moved) this.#annotate(state);
+    if (moved || state.selection !== before.selection) this.#showChoice(state, before);
+  }
+
+  /** @param {State} state */
+  #annotate(state) {
+    const { run } = state;
+    const problem = run?.problem;
+    const chips = run ? chipsOf(run, subjectOf(state), run.lines) : [];
+    const span = problem?.line ? spanOf(problem, problem.line) : null;
+    this.#editor.mark({ chips, problem: problem && span ? { ...problem, span } : null });
+  }
+
+  /**
+   * @param {State} state
+   * @param {State} before
+   */
+  #showChoice(state, before) {
+    const { selection } = state;
+    const graph = subjectOf(state)?.graph;
+    const edge = selection?.type === "edge" ? graph?.edges.get(selection.id) : undefined;
+    const node = graph?.nodes.get(edge?.target ?? (selection?.type === "node" ? selection.id : ""));
+    const span = node?.line ? spanOf(node, node.line) : null;
+    const line = selection?.type === "line" ? spanOf(WHOLE, Number(selection.id)) : null;
+    this.#editor.choose(span ?? line, span !== null && selection !== before.selection);
+  }
+}
+
+/**
+ * @param {{column: number | null, end_line: number | null, end_column: number | null}} place
+ * @param {number} line
+ * @returns {Span}
+ */
+function spanOf(place, line) {
+  return { line, column: place.column, endLine: place.end_line, endColumn: place.end_column };
+}

@@ -1,0 +1,26 @@
+/** The page's fixed elements. */
+
+/**
+ * @param {string} id
+ * @returns {HTMLElement}
+ */
+export function part(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`the page has no element "${id}"`);
+  return element;
+}
+
+/** @param {string} name of the panel that a narrow screen shows: "editor", "inspector" or "output" */
+export function openTab(name) {
+  document.body.dataset.open = name;
+  for (const tab of tabs()) tab.setAttribute("aria-pressed", String(tab.dataset.tab === name));
+}
+
+export function wireTabs() {
+  for (const tab of tabs()) tab.addEventListener("click", () => openTab(tab.dataset.tab ?? ""));
+}
+
+/** @returns {NodeListOf<HTMLElement>} */
+function tabs() {
+  return document.querySelectorAll("[data-tab]");
+}

@@ -1,0 +1,140 @@
+/** The stage in the page: when to draw, what is chosen on it, its buttons and keys. */
+
+/** @import {Selection, State} from "../model.d.ts" */
+/** @import {Subject} from "./subject.js" */
+/** @import {Store} from "./store.js" */
+
+import { Superseded } from "../layout/layout.js";
+import { fillLegend } from "../stage/legend.js";
+import { Stage } from "../stage/stage.js";
+import { part } from "./parts.js";
+import { subjectOf } from "./subject.js";
+
+const NO_TENSOR = "The snippet ran, but it made no tensor.";
+const STOPPED_EARLY = "The snippet stopped before it made a tensor.";
+
+export class PictureOnStage {
+  #store;
+  #drawing;
+  #stage;
+  /** Counts what was asked to be drawn, so that only the newest is. */
+  #asked = 0;
+  /** @type {Map<string, string>} node -> visible item */
+  #shownBy = new Map();
+
+  /**
+   * @param {Store} store
+   * @param {import("../drawing.js").Drawing} drawing
+   * @param {(selection: Selection | null) => void} onSelect
+   */
+  constructor(store, drawing, onSelect) {
+    this.#store = store;
+    this.#drawing = drawing;
+    this.#stage = new Stage(part("stage"), {
+      onSelect,
+      headRoom: () => (part("steps").hidden ? 30 : 78),
+      onToggle: (group) => store.send({ type: "toggle", graph: subjectOf(store.state)?.graph.id ?? "", group }),
+    });
+    fillLegend(part("legend"));
+    this.#wireZoom();
+    store.watch((state, before) => this.#present(state, before));
+  }
+
+  /** @param {string} id of a node or an edge: it, or what shows it, is brought into view */
+  reveal(id) {
+    this.#stage.reveal(this.#shownBy.get(id) ?? id);
+  }
+
+  /** Draws again what is shown, in the colours of now. */
+  redraw() {
+    this.#stage.redraw();
+    this.#mark(this.#store.state);
+  }
+
+  #wireZoom() {
+    part("zoom-in").addEventListener("click", () => this.#stage.zoomBy(1.25));
+    part("zoom-out").addEventListener("click", () => this.#stage.zoomBy(0.8));
+    part("fit").addEventListener("click", () => this.#stage.fit());
+    part("stage").addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "+" || event.key === "=") this.#stage.zoomBy(1.25);
+      else if (event.key === "-") this.#stage.zoomBy(0.8);
+      else if (event.key === "0") this.#stage.fit();
+    });
+  }
+
+  /**
+   * @param {State} state
+   * @param {State} before
+   */
+  #present(state, before) {
+    const redrawn = state.run !== before.run || state.step !== before.step || state.open !== before.open;
+    if (redrawn) void this.#draw(state);
+    if (redrawn || state.selection !== before.selection) this.#mark(state);
+  }
+
+  /** @param {State} state */
+  async #draw(state) {
+    const found = subjectOf(state);
+    const empty = !found || found.graph.nodes.size === 0;
+    part("empty").hidden = !empty || state.run === null;
+    part("dock").hidden = empty;
+    part("empty-reason").textContent = state.run?.problem ? STOPPED_EARLY : NO_TENSOR;
+    this.#asked += 1;
+    const asked = this.#asked;
+    part("stage").dataset.asked = String(asked);
+    part("layout-failed").hidden = true;
+    if (empty) {
+      this.#stage.clear();
+      return;
+    }
+    try {
+      await this.#drawGraph(found, state, asked);
+    } catch (error) {
+      if (error instanceof Superseded || asked !== this.#asked) return;
+      part("layout-failed").hidden = false;
+      part("layout-reason").textContent = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /**
+   * @param {Subject} subject
+   * @param {State} state
+   * @param {number} asked
+   */
+  async #drawGraph({ run, graph, step }, state, asked) {
+    const look = { steady: run.steps.length > 1, room: part("stage").clientWidth };
+    const subject = { graph, step, look };
+    const open = state.open.get(graph.id);
+    if (!open) {
+      const groups = await this.#drawing.firstOpening(subject, (bounds) => this.#stage.canRead(bounds));
+      if (asked === this.#asked) this.#store.send({ type: "open", graph: graph.id, groups });
+      return;
+    }
+    const { picture, visible, cards, carried } = await this.#drawing.draw(subject, open);
+    if (asked !== this.#asked) return;
+    this.#shownBy = visible.shownBy;
+    const { containers } = this.#drawing.hierarchy(graph);
+    const carriedBy = (/** @type {string} */ id) => carried.get(id) ?? { forward: true, backward: false, label: "" };
+    this.#stage.show({ structure: graph.id, picture, cards, containers, carriedBy });
+    part("stage").dataset.drawn = String(asked);
+    this.#mark(this.#store.state);
+  }
+
+  /** @param {State} state */
+  #mark(state) {
+    const subject = subjectOf(state);
+    const { selection } = state;
+    if (!subject) return;
+    const items = new Set();
+    const edges = new Set();
+    if (selection?.type === "node") items.add(this.#shownBy.get(selection.id) ?? selection.id);
+    if (selection?.type === "edge" || selection?.type === "edges") for (const id of selection.id.split(" ")) edges.add(id);
+    if (selection?.type === "line") {
+      for (const node of subject.graph.nodes.values()) {
+        if (node.line === Number(selection.id)) items.add(this.#shownBy.get(node.id) ?? node.id);
+      }
+    }
+    this.#stage.mark({ items, edges, strong: selection?.type !== "line" });
+  }
+}

@@ -1,0 +1,39 @@
+/** What the page says in words: output and summary, and to a screen reader how the run goes. */
+
+/** @import {State} from "../model.d.ts" */
+/** @import {Actions} from "../panels/output.js" */
+/** @import {Store} from "./store.js" */
+
+import { askHealth } from "../connection.js";
+import { showOutput, summary } from "../panels/output.js";
+import { part } from "./parts.js";
+import { subjectOf } from "./subject.js";
+
+/**
+ * @param {Store} store
+ * @param {Actions} actions
+ */
+export function tellOutput(store, actions) {
+  store.watch((state, before) => {
+    document.body.dataset.phase = state.phase;
+    part("summary").textContent = summary(state, subjectOf(state)?.graph.nodes.size ?? 0);
+    showOutput(part("output-body"), state, actions);
+    if (state.phase !== before.phase) part("live").textContent = announcement(state);
+  });
+}
+
+/** @param {State} state */
+function announcement({ phase, run, trouble }) {
+  return {
+    idle: "", running: "running", stopped: "stopped", trouble: trouble?.message ?? "",
+    done: run?.problem ? `${run.problem.kind} in line ${run.problem.line ?? "?"}: ${run.problem.message}` : "done",
+  }[phase];
+}
+
+/** @param {Store} store */
+export async function greet(store) {
+  const health = await askHealth();
+  if (!health?.sandbox) return;
+  part("unsafe").hidden = !health.sandbox.unsafe_local;
+  store.send({ type: "health", health });
+}
