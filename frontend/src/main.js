@@ -5,9 +5,10 @@
 import { Drawing } from "./drawing.js";
 import { toggled } from "./layout/opening.js";
 import { Code } from "./page/code.js";
-import { inspect, wireInspector, wireSteps } from "./page/inspecting.js";
+import { inspect, wireInspector } from "./page/inspecting.js";
 import { openTab, wireTabs } from "./page/parts.js";
 import { PictureOnStage } from "./page/picture.js";
+import { wireTimeline } from "./page/playing.js";
 import { Running } from "./page/running.js";
 import { Store } from "./page/store.js";
 import { greet, tellOutput } from "./page/telling.js";
@@ -37,10 +38,10 @@ function selectAndReveal(selection) {
   picture.reveal(selection.id);
 }
 
-// Watchers hear of a change in this order: the words and the step bar first, then what is measured against them.
+// Watchers hear of a change in this order: the words and the timeline first, then what is measured against them.
 const code = new Code(store, () => void running.run());
 const running = new Running(store, () => code.text);
-wireSteps(store);
+wireTimeline(store);
 const picture = new PictureOnStage(store, drawing, select);
 wireInspector(store, selectAndReveal);
 tellOutput(store, { onLine: (line) => code.goTo(line), onRetry: () => void running.run() });

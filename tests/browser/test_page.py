@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
-from tests.browser.screen import EXPRESSION, TRAINING
+from tests.browser.screen import EXPRESSION
 
-PARTS = ("header.bar", ".editor-panel", ".output-panel", "#stage", ".inspector-panel")
+PARTS = ("header.bar", ".editor-panel", ".output-panel", "#stage", ".inspector-panel", "#timeline")
 
 BACKGROUND = "() => getComputedStyle(document.body).backgroundColor"
 
@@ -108,13 +108,6 @@ def test_phone_shows_stage_and_one_panel_at_a_time(open_page: Open) -> None:
     assert screen.page.locator(".inspector-panel").is_visible()
     stage, inspector = screen.rects("#stage")[0], screen.rects(".inspector-panel")[0]
     assert stage["bottom"] <= inspector["top"]
-
-
-def test_step_bar_covers_no_node(open_page: Open) -> None:
-    screen = open_page(TRAINING, width=1280, height=720)
-    bar = screen.rects("#steps")[0]
-    for node in screen.rects("[data-node]"):
-        assert node["top"] >= bar["bottom"] or node["right"] <= bar["left"] or node["left"] >= bar["right"]
 
 
 def test_no_text_is_smaller_than_11_pixels(open_page: Open) -> None:

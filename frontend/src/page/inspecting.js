@@ -1,10 +1,9 @@
-/** The inspector in the page, and the bar that chooses the step. */
+/** The inspector in the page. */
 
 /** @import {Selection, State} from "../model.d.ts" */
 /** @import {Store} from "./store.js" */
 
 import { showInspector } from "../panels/inspector.js";
-import { showSteps } from "../panels/steps.js";
 import { part } from "./parts.js";
 import { subjectOf } from "./subject.js";
 
@@ -27,9 +26,4 @@ export function wireInspector(store, onSelect) {
     const moved = state.run !== before.run || state.step !== before.step || state.open !== before.open;
     if (moved || state.selection !== before.selection) inspect(state, onSelect);
   });
-}
-
-/** @param {Store} store */
-export function wireSteps(store) {
-  store.watch((state) => showSteps(part("steps"), state.run, state.step, (step) => store.send({ type: "step", step })));
 }

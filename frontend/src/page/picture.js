@@ -32,7 +32,7 @@ export class PictureOnStage {
     this.#drawing = drawing;
     this.#stage = new Stage(part("stage"), {
       onSelect,
-      headRoom: () => (part("steps").hidden ? 30 : 78),
+      headRoom: () => 30,
       onToggle: (group) => store.send({ type: "toggle", graph: subjectOf(store.state)?.graph.id ?? "", group }),
     });
     fillLegend(part("legend"));

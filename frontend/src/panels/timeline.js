@@ -1,4 +1,4 @@
-/** Chooses the step of a training loop. */
+/** The bar below the stage: where in the run the page is. */
 
 /** @import {Run} from "../model.d.ts" */
 
@@ -12,11 +12,10 @@ import { html, nothing, render } from "./template.js";
  * @param {number} step place in the run's steps
  * @param {(step: number) => void} onStep
  */
-export function showSteps(host, run, step, onStep) {
+export function showTimeline(host, run, step, onStep) {
   const steps = run?.steps ?? [];
   const current = steps[step];
-  host.hidden = steps.length < 2;
-  render(host.hidden || !current ? nothing : bar(steps.length, step, numberOf(current.loss), onStep), host);
+  render(steps.length < 2 || !current ? nothing : bar(steps.length, step, numberOf(current.loss), onStep), host);
 }
 
 /**
@@ -28,7 +27,7 @@ export function showSteps(host, run, step, onStep) {
 function bar(count, step, loss, onStep) {
   /** @param {{target: HTMLInputElement}} event */
   const slide = ({ target }) => onStep(Number(target.value) - 1);
-  return html`
+  return html`<div class="step-row">
     <button class="round" aria-label="previous step" ?disabled=${step === 0} @click=${() => onStep(step - 1)}>
       ◀
     </button>
@@ -40,5 +39,5 @@ function bar(count, step, loss, onStep) {
       <strong>step ${(step + 1).toLocaleString("en-US")} of ${count.toLocaleString("en-US")}</strong>
       <span class="step-loss">${loss === null ? "" : `loss ${numberText(loss)}`}</span>
     </output>
-  `;
+  </div>`;
 }
