@@ -84,7 +84,8 @@ SETTLED = """() => {
   const phase = document.body.dataset.phase;
   const stage = document.querySelector("#stage");
   const empty = !document.querySelector("#empty").hidden;
-  return phase !== "running" && phase !== "idle" && (empty || stage.dataset.drawn === stage.dataset.asked);
+  return phase !== "running" && phase !== "idle" && (empty || stage.dataset.drawn === stage.dataset.asked)
+    && !stage.hasAttribute("data-moving");
 }"""
 
 

@@ -116,7 +116,8 @@ export class PictureOnStage {
     this.#shownBy = visible.shownBy;
     const { containers } = this.#drawing.hierarchy(graph);
     const carriedBy = (/** @type {string} */ id) => carried.get(id) ?? { forward: true, backward: false, label: "" };
-    this.#stage.show({ structure: graph.id, picture, cards, containers, carriedBy });
+    const links = () => linksOf(graph, visible.shownBy);
+    this.#stage.show({ structure: graph.id, picture, cards, containers, carriedBy, links });
     part("stage").dataset.drawn = String(asked);
     this.#mark(this.#store.state);
   }
@@ -137,4 +138,13 @@ export class PictureOnStage {
     }
     this.#stage.mark({ items, edges, strong: selection?.type !== "line" });
   }
+}
+
+/**
+ * @param {import("../model.d.ts").GraphModel} graph
+ * @param {Map<string, string>} shownBy node -> visible item
+ * @returns {import("../stage/travel.js").Link[]}
+ */
+function linksOf(graph, shownBy) {
+  return [...graph.edges.values()].map(({ source, target }) => ({ from: shownBy.get(source) ?? "", to: shownBy.get(target) ?? "" }));
 }

@@ -32,45 +32,64 @@ export function labelWidth(label) {
  * @param {Carried} carried
  * @returns {{lines: SVGGElement, label: SVGGElement | null}}
  */
-export function drawEdge({ segment, points, label, rail }, carried) {
-  const lines = svg("g", { class: "edge", "data-edge": segment.edges[0], "data-edges": segment.edges.join(" ") });
-  if (rail) {
-    lines.append(...drawRail(points, segment.to.port !== null));
-    return { lines, label: null };
-  }
+export function drawEdge(drawn, carried) {
+  const { edges } = drawn.segment;
+  const lines = svg("g", { class: "edge", "data-edge": edges[0], "data-edges": edges.join(" ") });
+  for (const [className, d] of pathsOf(drawn, carried)) lines.append(svg("path", { class: className, d }));
+  const label = carried.label && drawn.label && !drawn.rail ? drawLabel(carried, edges, drawn.label) : null;
+  return { lines, label };
+}
+
+/**
+ * @param {{lines: SVGGElement, label: SVGGElement | null}} made by `drawEdge` of the same segment
+ * @param {DrawnSegment} drawn
+ * @param {Carried} carried
+ */
+export function moveEdge({ lines, label }, drawn, carried) {
+  pathsOf(drawn, carried).forEach(([, d], i) => lines.children[i]?.setAttribute("d", d));
+  if (label && drawn.label) label.setAttribute("transform", labelPlace(carried, drawn.label));
+}
+
+/**
+ * @param {DrawnSegment} drawn
+ * @param {Carried} carried
+ * @returns {[string, string][]} class and `d` of each path, equally many for equal ends and `carried`
+ */
+function pathsOf({ segment, points, label, rail }, carried) {
+  if (rail) return railPaths(points, segment.to.port !== null);
   const last = /** @type {Point} */ (points.at(-1));
   const first = /** @type {Point} */ (points[0]);
   const down = last.y >= first.y;
   const side = carried.forward && carried.backward ? APART : 0;
-  const whole = pathText(points);
-  lines.append(svg("path", { class: "hit", d: whole }));
+  /** @type {[string, string][]} */
+  const paths = [["hit", pathText(points)]];
   const openEnd = segment.to.item === null || segment.to.port !== null;
   const openStart = segment.from.item === null || segment.from.port !== null;
   if (carried.forward) {
     const way = openEnd ? beside(points, -side, null) : shorten(beside(points, -side, null));
-    lines.append(svg("path", { class: "forward", d: pathText(way) }));
-    if (!openEnd) lines.append(arrow("forward-head", { x: last.x - side, y: last.y }, down ? 1 : -1, 5.5));
+    paths.push(["forward", pathText(way)]);
+    if (!openEnd) paths.push(["forward-head", arrow({ x: last.x - side, y: last.y }, down ? 1 : -1, 5.5)]);
   }
   if (carried.backward) {
     const back = [...beside(points, side, label)].reverse();
-    lines.append(svg("path", { class: "backward", d: pathText(openStart ? back : shorten(back)) }));
-    if (!openStart) lines.append(arrow("backward-head", { x: first.x + side, y: first.y }, down ? -1 : 1, 7));
+    paths.push(["backward", pathText(openStart ? back : shorten(back))]);
+    if (!openStart) paths.push(["backward-head", arrow({ x: first.x + side, y: first.y }, down ? -1 : 1, 7)]);
   }
-  const pill = carried.label && label ? drawLabel(carried, segment.edges, label) : null;
-  return { lines, label: pill };
+  return paths;
 }
 
 /**
  * @param {Point[]} points
  * @param {boolean} open it goes on inside
- * @returns {SVGElement[]}
+ * @returns {[string, string][]}
  */
-function drawRail(points, open) {
+function railPaths(points, open) {
   const d = railText(points);
   const { x, y } = /** @type {Point} */ (points.at(-1));
-  const parts = [svg("path", { class: "hit", d }), svg("path", { class: "forward", d })];
-  if (!open) parts.push(svg("path", { class: "forward-head", d: `M${x - 1},${y} L${x + 10},${y - 5.5} L${x + 10},${y + 5.5} Z` }));
-  return parts;
+  /** @type {[string, string][]} */
+  const paths = [["hit", d], ["forward", d]];
+  if (!open) paths.push(["forward-head", `M${x - 1},${y} L${x + 10},${y - 5.5} L${x + 10},${y + 5.5} Z`]);
+  return paths;
 }
 
 /**
@@ -85,14 +104,23 @@ function shorten(points) {
 }
 
 /**
- * @param {string} className
  * @param {Point} tip
  * @param {1 | -1} down
  * @param {number} half
+ * @returns {string} the `d` of a path
  */
-function arrow(className, { x, y }, down, half) {
+function arrow({ x, y }, down, half) {
   const back = y - down * (HEAD + half - 3);
-  return svg("path", { class: className, d: `M${x},${y - down} L${x - half},${back} L${x + half},${back} Z` });
+  return `M${x},${y - down} L${x - half},${back} L${x + half},${back} Z`;
+}
+
+/**
+ * @param {Carried} carried
+ * @param {Point} centre
+ * @returns {string} the `transform` of a label
+ */
+function labelPlace({ label }, { x, y }) {
+  return `translate(${x - labelWidth(label) / 2} ${y - LABEL_HEIGHT / 2})`;
 }
 
 /**
@@ -100,13 +128,13 @@ function arrow(className, { x, y }, down, half) {
  * @param {string[]} edges
  * @param {Point} centre
  */
-function drawLabel(carried, edges, { x, y }) {
+function drawLabel(carried, edges, centre) {
   const width = labelWidth(carried.label);
   return svg(
     "g",
     {
       class: carried.backward ? "label backward-label" : "label",
-      transform: `translate(${x - width / 2} ${y - LABEL_HEIGHT / 2})`,
+      transform: labelPlace(carried, centre),
       "data-label": edges.join(" "),
       tabindex: 0,
       role: "button",

@@ -35,16 +35,13 @@ function headerWidth(container) {
  */
 export function drawFrame(container, box) {
   const frame = svg("rect", {
-    class: `frame ${container.kind} ${container.depth % 2 ? "odd" : "even"}`,
-    x: box.x, y: box.y, width: box.width, height: box.height, rx: 18,
-    "data-frame": container.id,
+    class: `frame ${container.kind} ${container.depth % 2 ? "odd" : "even"}`, rx: 18, "data-frame": container.id,
   });
   const { title, tag } = words(container);
   const header = svg(
     "g",
     {
       class: "frame-header",
-      transform: `translate(${box.x + 8} ${box.y + 7})`,
       "data-group": container.id,
       "data-name": title,
       tabindex: 0,
@@ -57,5 +54,15 @@ export function drawFrame(container, box) {
     text("title", 30, 20, title),
     text("tag", 30 + textWidth(title, 13.5) + 12, 20, tag),
   );
+  moveFrame({ frame, header }, box);
   return { frame, header };
+}
+
+/**
+ * @param {{frame: SVGRectElement, header: SVGGElement}} drawn
+ * @param {Box} box
+ */
+export function moveFrame({ frame, header }, { x, y, width, height }) {
+  for (const [name, value] of Object.entries({ x, y, width, height })) frame.setAttribute(name, String(value));
+  header.setAttribute("transform", `translate(${x + 8} ${y + 7})`);
 }

@@ -2,24 +2,20 @@
 
 /** @import {Box, Card, Container, Picture, Point, Selection, Size} from "../model.d.ts" */
 /** @import {Carried} from "./edge.js" */
+/** @import {Link} from "./travel.js" */
 
 import { SEED } from "../layout/visible.js";
-import { drawEdge } from "./edge.js";
-import { drawFrame } from "./group.js";
-import { drawNode } from "./node.js";
+import { Layers } from "./layers.js";
 import { svg } from "./svg.js";
+import { around, Transition } from "./transition.js";
+import { ARROWS, middle, travel } from "./travel.js";
 import { Viewport } from "./viewport.js";
 
-/** Below this scale small text is left out. */
+/** Below this scale small text is left out, and below the second all of it. */
 const FAR = 0.42;
+const FARTHER = 0.2;
 /** From this many things on, those out of sight are not painted. */
 const CROWDED = 150;
-const ARROWS = new Map([
-  ["ArrowUp", { x: 0, y: -1 }],
-  ["ArrowDown", { x: 0, y: 1 }],
-  ["ArrowLeft", { x: -1, y: 0 }],
-  ["ArrowRight", { x: 1, y: 0 }],
-]);
 
 /**
  * @typedef {object} Show
@@ -28,11 +24,14 @@ const ARROWS = new Map([
  * @property {Map<string, Card>} cards
  * @property {Map<string, Container>} containers
  * @property {(segment: string) => Carried} carriedBy
+ * @property {() => Link[]} links what the arrow keys follow
  *
  * @typedef {object} Actions
  * @property {(selection: Selection | null) => void} onSelect
  * @property {(group: string) => void} onToggle
  * @property {() => number} headRoom pixels at the top of the stage that something else covers
+ *
+ * @typedef {{k: number, x: number, y: number}} View a place (x, y) of the picture is seen at (k x + x, k y + y)
  */
 
 export class Stage {
@@ -40,6 +39,11 @@ export class Stage {
   #actions;
   #root = svg("svg", { class: "stage-svg", role: "group", "aria-label": "Computation graph" });
   #world = svg("g", { class: "world" });
+  #layers = new Layers(this.#world);
+  #transition = new Transition(this.#world, this.#layers, (moving) => {
+    this.#host.toggleAttribute("data-moving", moving);
+    if (!moving) this.#cull();
+  });
   #viewport;
   /** @type {Show | null} */
   #shown = null;
@@ -48,6 +52,8 @@ export class Stage {
   /** @type {{element: SVGElement, box: Box}[]} */
   #placed = [];
   #scheduled = 0;
+  /** @type {(() => void)[]} */
+  #watchers = [];
 
   /**
    * @param {HTMLElement} host
@@ -60,12 +66,37 @@ export class Stage {
     host.prepend(this.#root);
     const size = () => ({ width: host.clientWidth, height: host.clientHeight, top: actions.headRoom() });
     this.#viewport = new Viewport(this.#root, this.#world, size, () => this.#viewed());
-    this.#root.addEventListener("click", (event) => this.#press(event.target));
+    this.#root.addEventListener("click", (event) => this.#press(event.target, event.detail > 1));
     this.#root.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => {
       if (this.#viewport.fitted) this.fit(false);
-      this.#cullSoon();
+      this.#viewed();
     }).observe(host);
+  }
+
+  /** @returns {Show | null} */
+  get shown() {
+    return this.#shown;
+  }
+
+  /** @returns {View} */
+  get view() {
+    return this.#viewport.transform;
+  }
+
+  /** What is drawn, by id; for those who move or mark it. */
+  get layers() {
+    return this.#layers;
+  }
+
+  /** The outermost element, for a picture of it. */
+  get root() {
+    return this.#root;
+  }
+
+  /** @param {() => void} watcher called after the picture or the view of it changed */
+  watch(watcher) {
+    this.#watchers.push(watcher);
   }
 
   /** @param {boolean} [whole] all of it, however small */
@@ -89,57 +120,73 @@ export class Stage {
     this.#viewport.zoomBy(factor);
   }
 
+  /** @param {Point} place of the picture, brought into the middle */
+  centreOn(place) {
+    this.#viewport.centreOn(place);
+  }
+
   clear() {
+    this.#transition.finish();
     this.#shown = null;
     this.#placed = [];
-    this.#world.replaceChildren();
+    this.#layers.clear();
+    this.#tell();
   }
 
   /** Draws again what is shown, in the colours of now. */
   redraw() {
-    if (this.#shown) this.#draw(this.#shown);
+    if (!this.#shown) return;
+    this.#layers.clear();
+    this.#draw(this.#shown);
   }
 
   /** @param {Show} show */
   show(show) {
+    this.#transition.finish();
     const before = this.#shown;
     const focused = this.#focusedKey();
+    const { view } = this;
     this.#shown = show;
-    this.#draw(show);
-    if (before?.structure !== show.structure) this.fit(false);
-    else if (before.picture !== show.picture) this.#settle();
+    const gone = this.#draw(show);
+    const same = before?.structure === show.structure;
+    if (!same) this.fit(false);
+    else if (before.picture !== show.picture) this.#settle(before.picture, view, gone);
     if (focused) this.#element(focused)?.focus({ preventScroll: true });
     this.#cull();
+    this.#tell();
   }
 
-  #settle() {
+  /**
+   * @param {Picture} before
+   * @param {View} view of it
+   * @param {SVGElement[]} gone
+   */
+  #settle(before, view, gone) {
     const anchor = this.#anchor;
     this.#anchor = null;
     const box = anchor && this.#boxOf(anchor.id);
     if (anchor && box) this.#viewport.follow(anchor.at, handle(box));
+    const { k, x, y } = this.view;
+    const shift = { x: (view.x - x) / k, y: (view.y - y) / k };
+    const after = /** @type {Show} */ (this.#shown).picture;
+    const inView = (/** @type {Box} */ seen) => this.#inView(seen);
+    this.#transition.begin({ before, after, shift, origin: anchor?.id ?? null, inView }, gone);
   }
 
-  /** @param {Show} show */
+  /**
+   * @param {Show} show
+   * @returns {SVGElement[]} what is no more
+   */
   #draw({ picture, cards, containers, carriedBy }) {
-    const layers = { frames: svg("g"), lines: svg("g"), headers: svg("g"), nodes: svg("g"), labels: svg("g", { class: "labels" }) };
-    this.#placed = [];
-    for (const [id, box] of picture.frames) {
-      const { frame, header } = drawFrame(/** @type {Container} */ (containers.get(id)), box);
-      layers.frames.prepend(frame);
-      layers.headers.append(header);
-    }
-    for (const drawn of picture.segments) {
-      const { lines, label } = drawEdge(drawn, carriedBy(drawn.segment.id));
-      layers.lines.append(lines);
-      this.#placed.push({ element: lines, box: around(drawn.points) });
-      if (label) layers.labels.append(label);
-    }
-    for (const [id, box] of picture.boxes) {
-      const element = drawNode(/** @type {Card} */ (cards.get(id)), box);
-      layers.nodes.append(element);
-      this.#placed.push({ element, box });
-    }
-    this.#world.replaceChildren(layers.frames, layers.lines, layers.headers, layers.nodes, layers.labels);
+    const gone = this.#layers.draw(picture, cards, containers, carriedBy);
+    this.#placed = [
+      ...[...this.#layers.nodes.values()].map(({ element, box }) => ({ element, box })),
+      ...[...this.#layers.edges.values()].flatMap(({ lines, label, drawn }) => {
+        const box = around(drawn.points);
+        return [lines, label].flatMap((element) => (element ? [{ element, box }] : []));
+      }),
+    ];
+    return gone;
   }
 
   /**
@@ -154,10 +201,26 @@ export class Stage {
     }
   }
 
-  /** @param {string} item */
-  reveal(item) {
+  /**
+   * @param {string} item
+   * @param {boolean} [focus]
+   */
+  reveal(item, focus = false) {
     const box = this.#boxOf(item);
     if (box) this.#viewport.reveal(box);
+    if (focus) this.#element(`data-node=${CSS.escape(item)}`)?.focus({ preventScroll: true });
+  }
+
+  /** @param {string} item a group or a node that is brought into view as large as it fits */
+  zoomTo(item) {
+    const box = this.#boxOf(item);
+    if (box) this.#viewport.fit(box, { whole: true, focus: middle(box).x - box.x });
+  }
+
+  /** @param {string} id of what keeps its place on the screen when the picture changes next */
+  hold(id) {
+    const box = this.#boxOf(id);
+    if (box) this.#anchor = { id, at: handle(box) };
   }
 
   /** @param {string} id */
@@ -165,14 +228,17 @@ export class Stage {
     return this.#shown?.picture.boxes.get(id) ?? this.#shown?.picture.frames.get(id);
   }
 
-  /** @param {EventTarget | null} target */
-  #press(target) {
+  /**
+   * @param {EventTarget | null} target
+   * @param {boolean} again the second of a double click, which toggles nothing: what lies there now may be another thing
+   */
+  #press(target, again) {
     const element = target instanceof Element ? target.closest("[data-node], [data-group], [data-label], [data-edge]") : null;
     if (!(element instanceof SVGElement)) return this.#actions.onSelect(null);
     const { node, group, label, edges, kind } = element.dataset;
     const folded = kind === "group" || kind === "fold" ? node : undefined;
     const toggled = group ?? folded;
-    if (toggled !== undefined) return this.#toggle(toggled);
+    if (toggled !== undefined) return again ? undefined : this.#toggle(toggled);
     if (node !== undefined) return this.#actions.onSelect(kind === "seed" ? null : { type: "node", id: node });
     const id = label ?? edges ?? "";
     return this.#actions.onSelect({ type: id.includes(" ") ? "edges" : "edge", id });
@@ -180,41 +246,33 @@ export class Stage {
 
   /** @param {string} id */
   #toggle(id) {
-    const box = this.#boxOf(id);
-    if (box) this.#anchor = { id, at: handle(box) };
+    this.hold(id);
     this.#actions.onToggle(id);
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const way = ARROWS.get(event.key);
-    if (event.key === "Enter" || event.key === " ") this.#press(event.target);
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (event.key === "Enter" || event.key === " ") this.#press(event.target, false);
     else if (event.key === "Escape") this.#actions.onSelect(null);
-    else if (way) this.#moveFocus(event.target, way);
+    else if (ARROWS.has(event.key)) this.#moveFocus(event.target, event.key);
     else return;
     event.preventDefault();
   }
 
   /**
    * @param {EventTarget | null} target
-   * @param {Point} way
+   * @param {string} key
    */
-  #moveFocus(target, way) {
+  #moveFocus(target, key) {
     const { node, group } = target instanceof SVGElement ? target.dataset : {};
-    const from = this.#boxOf(node ?? group ?? "");
-    if (!from) return this.#viewport.panBy({ x: -80 * way.x, y: -80 * way.y });
-    const start = middle(from);
-    let best = { cost: Infinity, id: "" };
-    for (const [id, box] of this.#shown?.picture.boxes ?? []) {
-      const to = middle(box);
-      const along = (to.x - start.x) * way.x + (to.y - start.y) * way.y;
-      const across = Math.abs((to.x - start.x) * way.y) + Math.abs((to.y - start.y) * way.x);
-      const cost = along > 1 ? along + 2 * across : Infinity;
-      if (cost < best.cost) best = { cost, id };
-    }
-    if (best.id === "") return undefined;
-    this.reveal(best.id);
-    return this.#element(`data-node=${CSS.escape(best.id)}`)?.focus({ preventScroll: true });
+    const { picture, links } = this.#shown ?? {};
+    const from = node ?? group;
+    if (!picture || from === undefined) return;
+    const frame = picture.frames.get(from);
+    const boxes = frame ? new Map(picture.boxes).set(from, frame) : picture.boxes;
+    const to = travel(from, key, boxes, links?.() ?? []);
+    if (to !== null) this.reveal(to, true);
   }
 
   /** @returns {string | null} how to find the focused thing again after it is drawn anew */
@@ -227,22 +285,23 @@ export class Stage {
 
   /** @param {string} key @returns {SVGElement | null} */
   #element(key) {
-    const found = this.#world.querySelector(`[${key}]`) ?? this.#world.querySelector(`[${key.replace("data-node", "data-group")}]`);
+    const header = key.replace("data-node", "data-group");
+    const found = this.#world.querySelector(`[${key}]`) ?? this.#world.querySelector(`[${header}]`);
     return found instanceof SVGElement ? found : null;
   }
 
   #viewed() {
     const { k, x, y } = this.#viewport.transform;
-    const { boxes } = this.#shown?.picture ?? { boxes: new Map() };
-    const beyond = { up: false, down: false, left: false, right: false };
-    for (const box of boxes.values()) {
-      beyond.up ||= box.y * k + y < 0;
-      beyond.down ||= (box.y + box.height) * k + y > this.#host.clientHeight;
-      beyond.left ||= box.x * k + x < 0;
-      beyond.right ||= (box.x + box.width) * k + x > this.#host.clientWidth;
-    }
+    const { bounds } = this.#shown?.picture ?? { bounds: { x: 0, y: 0, width: 0, height: 0 } };
+    const beyond = {
+      up: bounds.y * k + y < -1,
+      down: (bounds.y + bounds.height) * k + y > this.#host.clientHeight + 1,
+      left: bounds.x * k + x < -1,
+      right: (bounds.x + bounds.width) * k + x > this.#host.clientWidth + 1,
+    };
     this.#host.dataset.beyond = Object.entries(beyond).flatMap(([way, is]) => (is ? [way] : [])).join(" ");
     this.#root.classList.toggle("far", k < FAR);
+    this.#root.classList.toggle("farther", k < FARTHER);
     this.#cullSoon();
   }
 
@@ -251,39 +310,28 @@ export class Stage {
     this.#scheduled = requestAnimationFrame(() => {
       this.#scheduled = 0;
       this.#cull();
+      this.#tell();
     });
+  }
+
+  #tell() {
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  /** @param {Box} box */
+  #inView(box) {
+    const { k, x, y } = this.#viewport.transform;
+    return box.x * k + x < this.#host.clientWidth + 60 && (box.x + box.width) * k + x > -60
+      && box.y * k + y < this.#host.clientHeight + 60 && (box.y + box.height) * k + y > -60;
   }
 
   #cull() {
     const all = this.#placed.length < CROWDED;
-    const { k, x, y } = this.#viewport.transform;
-    const right = this.#host.clientWidth;
-    const bottom = this.#host.clientHeight;
-    for (const { element, box } of this.#placed) {
-      const seen =
-        all ||
-        (box.x * k + x < right + 60 && (box.x + box.width) * k + x > -60 &&
-          box.y * k + y < bottom + 60 && (box.y + box.height) * k + y > -60);
-      element.classList.toggle("unseen", !seen);
-    }
+    for (const { element, box } of this.#placed) element.classList.toggle("unseen", !all && !this.#inView(box));
   }
-}
-
-/** @param {Box} box @returns {Point} */
-function middle(box) {
-  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
 }
 
 /** @param {Box} box @returns {Point} the place of a group that stays when it opens */
 function handle(box) {
   return { x: box.x + box.width / 2, y: box.y };
-}
-
-/** @param {Point[]} points @returns {Box} */
-function around(points) {
-  const xs = points.map(({ x }) => x);
-  const ys = points.map(({ y }) => y);
-  const x = Math.min(...xs) - 20;
-  const y = Math.min(...ys) - 20;
-  return { x, y, width: Math.max(...xs) + 20 - x, height: Math.max(...ys) + 20 - y };
 }

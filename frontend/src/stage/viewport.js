@@ -119,6 +119,12 @@ export class Viewport {
     this.#root.call(this.#behaviour.translateBy, before.x - after.x, before.y - after.y);
   }
 
+  /** @param {Point} place of the picture */
+  centreOn(place) {
+    this.#fitted = false;
+    this.#root.call(this.#behaviour.translateTo, place.x, place.y);
+  }
+
   /**
    * Brings a box into view if it is not.
    *

@@ -1,0 +1,157 @@
+/** What is drawn. A thing that says the same as before keeps its element and is only moved. */
+
+/** @import {Box, Card, Container, DrawnSegment, Heat, Picture} from "../model.d.ts" */
+/** @import {Carried} from "./edge.js" */
+
+import { drawEdge, moveEdge } from "./edge.js";
+import { drawFrame, moveFrame } from "./group.js";
+import { drawNode } from "./node.js";
+import { svg } from "./svg.js";
+
+/**
+ * @typedef {{card: Card, box: Box, element: SVGGElement}} NodeDrawn
+ * @typedef {{box: Box, frame: SVGRectElement, header: SVGGElement}} FrameDrawn
+ * @typedef {{drawn: DrawnSegment, carried: Carried, lines: SVGGElement, label: SVGGElement | null}} EdgeDrawn
+ */
+
+export class Layers {
+  /** @type {Map<string, NodeDrawn>} */
+  nodes = new Map();
+  /** @type {Map<string, FrameDrawn>} */
+  frames = new Map();
+  /** @type {Map<string, EdgeDrawn>} */
+  edges = new Map();
+  #below = svg("g", { class: "frames" });
+  #lines = svg("g", { class: "lines" });
+  /** Headers, nodes and labels, in reading order. */
+  #things = svg("g", { class: "things" });
+
+  /** @param {SVGGElement} world */
+  constructor(world) {
+    world.append(this.#below, this.#lines, this.#things);
+  }
+
+  /** Forgets what was drawn, so that all of it is drawn anew. */
+  clear() {
+    for (const known of [this.nodes, this.frames, this.edges]) known.clear();
+    for (const layer of [this.#below, this.#lines, this.#things]) layer.replaceChildren();
+  }
+
+  /**
+   * @param {Picture} picture
+   * @param {Map<string, Card>} cards
+   * @param {Map<string, Container>} containers
+   * @param {(segment: string) => Carried} carriedBy
+   * @returns {SVGElement[]} what was drawn before and is no more
+   */
+  draw(picture, cards, containers, carriedBy) {
+    const before = [...this.nodes.values(), ...this.frames.values(), ...this.edges.values()];
+    const { boxes, frames, segments } = picture;
+    this.nodes = new Map([...boxes].map(([id, box]) => [id, this.#node(/** @type {Card} */ (cards.get(id)), box)]));
+    this.frames = new Map([...frames].map(([id, box]) => [id, this.#frame(id, box, containers)]));
+    this.edges = new Map(segments.map((drawn) => [drawn.segment.id, this.#edge(drawn, carriedBy(drawn.segment.id))]));
+    fill(this.#below, [...this.frames.values()].map(({ frame }) => frame).reverse());
+    fill(this.#lines, [...this.edges.values()].map(({ lines }) => lines));
+    fill(this.#things, this.#inReadingOrder());
+    return before.flatMap(elementsOf).filter((element) => !element.isConnected);
+  }
+
+  /**
+   * @param {Card} card
+   * @param {Box} box
+   * @returns {NodeDrawn}
+   */
+  #node(card, box) {
+    const known = this.nodes.get(card.id);
+    const kept = known !== undefined && sameCard(known.card, card);
+    const element = kept ? known.element : drawNode(card, box);
+    if (kept) element.setAttribute("transform", `translate(${box.x} ${box.y})`);
+    return { card, box, element };
+  }
+
+  /**
+   * @param {string} id
+   * @param {Box} box
+   * @param {Map<string, Container>} containers
+   * @returns {FrameDrawn}
+   */
+  #frame(id, box, containers) {
+    const known = this.frames.get(id);
+    if (!known) return { box, ...drawFrame(/** @type {Container} */ (containers.get(id)), box) };
+    moveFrame(known, box);
+    return { ...known, box };
+  }
+
+  /**
+   * @param {DrawnSegment} drawn
+   * @param {Carried} carried
+   * @returns {EdgeDrawn}
+   */
+  #edge(drawn, carried) {
+    const known = this.edges.get(drawn.segment.id);
+    if (!known || !sameEdge(known, drawn, carried)) return { drawn, carried, ...drawEdge(drawn, carried) };
+    if (known.drawn !== drawn) moveEdge(known, drawn, carried);
+    return { ...known, drawn, carried };
+  }
+
+  /** @returns {SVGElement[]} row by row */
+  #inReadingOrder() {
+    /** @type {[number, number, SVGElement][]} */
+    const placed = [];
+    for (const { box, header } of this.frames.values()) placed.push([box.y, box.x, header]);
+    for (const { box, element } of this.nodes.values()) placed.push([box.y, box.x, element]);
+    for (const { drawn, label } of this.edges.values()) {
+      if (label && drawn.label) placed.push([drawn.label.y, drawn.label.x, label]);
+    }
+    return placed.sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, , element]) => element);
+  }
+}
+
+/** @param {NodeDrawn | FrameDrawn | EdgeDrawn} drawn @returns {SVGElement[]} */
+function elementsOf(drawn) {
+  if ("element" in drawn) return [drawn.element];
+  if ("frame" in drawn) return [drawn.frame, drawn.header];
+  return drawn.label ? [drawn.lines, drawn.label] : [drawn.lines];
+}
+
+/**
+ * @param {SVGGElement} layer
+ * @param {SVGElement[]} wanted
+ */
+function fill(layer, wanted) {
+  const { childNodes: there } = layer;
+  if (there.length === wanted.length && wanted.every((element, i) => there[i] === element)) return;
+  layer.replaceChildren(...wanted);
+}
+
+/**
+ * @param {Card} a
+ * @param {Card} b
+ */
+function sameCard(a, b) {
+  return Object.keys(b).every((key) => {
+    const [old, now] = [a[/** @type {keyof Card} */ (key)], b[/** @type {keyof Card} */ (key)]];
+    return old === now || (typeof old === "object" && typeof now === "object" && sameHeat(old, now));
+  });
+}
+
+/**
+ * @param {Heat | null} a
+ * @param {Heat | null} b
+ */
+function sameHeat(a, b) {
+  if (a === null || b === null) return a === b;
+  if (a.rows !== b.rows || a.columns !== b.columns || a.written !== b.written || a.scale !== b.scale) return false;
+  return a.cells.every((cell, i) => Object.is(cell, b.cells[i]));
+}
+
+/**
+ * @param {EdgeDrawn} known
+ * @param {DrawnSegment} drawn
+ * @param {Carried} carried
+ */
+function sameEdge({ drawn: old, carried: was }, drawn, carried) {
+  const alike = was.label === carried.label && was.forward === carried.forward && was.backward === carried.backward;
+  return alike && old.rail === drawn.rail && (old.label === null) === (drawn.label === null)
+    && old.segment.edges.join(" ") === drawn.segment.edges.join(" ");
+}
