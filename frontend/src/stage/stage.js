@@ -230,7 +230,7 @@ export class Stage {
 
   /**
    * @param {EventTarget | null} target
-   * @param {boolean} again the second of a double click, which toggles nothing: what lies there now may be another thing
+   * @param {boolean} again the second of a double click toggles nothing: what lies there now may be another thing
    */
   #press(target, again) {
     const element = target instanceof Element ? target.closest("[data-node], [data-group], [data-label], [data-edge]") : null;
