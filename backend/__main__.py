@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from backend.app import create_app
 from backend.errors import SandboxError
+from backend.routes.guard import body_limit
 from backend.schema import SandboxReport
 from backend.settings import Settings
 
@@ -75,7 +76,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _serve(settings: Settings, listener: socket.socket, log_level: str) -> None:
     """Start the sandbox, say where the page is, serve, close the sandbox."""
     app = create_app(settings)
-    server = Server(uvicorn.Config(app, lifespan="off", log_level=log_level, server_header=False))
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_level=log_level,
+        server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=body_limit(settings.code_bytes),
+        ws_per_message_deflate=False,  # packed numbers hardly shrink, and every viewer would cost a compression
+    )
+    server = Server(config)
     async with app.router.lifespan_context(app):
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host

@@ -11,7 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from backend import __version__
 from backend.render import graphviz_version
-from backend.routes import graph, health, page, render
+from backend.routes import graph, health, page, render, runs_rest, runs_socket
 from backend.routes.failures import add_handlers
 from backend.routes.guard import Guard
 from backend.routes.headers import SecurityHeaders
@@ -34,11 +34,13 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sandbox = make_sandbox(settings)
         await sandbox.start()
+        runs = Runs(sandbox, settings)
         try:
             graphviz = await asyncio.to_thread(graphviz_version)
-            app.state.serving = Serving(sandbox, Runs(sandbox, settings), graphviz)
+            app.state.serving = Serving(sandbox, runs, graphviz)
             yield
         finally:
+            await runs.close()
             await sandbox.close()
 
     app = FastAPI(
@@ -50,14 +52,20 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         openapi_tags=[
             {"name": "run", "description": "Run a snippet. One that fails is a result, with status 200."},
+            {"name": "stream", "description": "Follow a run while it runs."},
             {"name": "server", "description": "The server itself."},
         ],
     )
-    for resource in (graph, render, health, page):
+    for resource in (graph, render, runs_rest, runs_socket, health, page):
         app.include_router(resource.router)
     mount_folders(app)
     app.add_middleware(GZipMiddleware, minimum_size=16 * 1024, compresslevel=1)
-    app.add_middleware(Guard, code_bytes=settings.code_bytes, local_names=settings.unsafe_local)
+    app.add_middleware(
+        Guard,
+        code_bytes=settings.code_bytes,
+        local_names=settings.unsafe_local,
+        origins=frozenset(settings.origins.replace(",", " ").split()),
+    )
     app.add_middleware(SecurityHeaders)
     add_handlers(app)
     describe(app)

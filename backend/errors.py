@@ -5,6 +5,10 @@
     ChainruleError
     ├── RequestError            what was asked cannot be done; the HTTP answer is 4xx
     │   ├── SnippetTooLarge     413
+    │   ├── BadMessage          400
+    │   ├── InvalidMessage      422
+    │   ├── UnknownRun          404
+    │   ├── AheadOfRun          422
     │   ├── UnknownFormat       422
     │   └── NothingToDraw       422
     ├── BusyError               every place is taken; 503 with Retry-After
@@ -50,6 +54,33 @@ class SnippetTooLarge(RequestError):
 
     code = "snippet_too_large"
     status = 413
+
+
+class BadMessage(RequestError):
+    """A client said something on a WebSocket that nobody may say there."""
+
+    code = "bad_message"
+
+
+class InvalidMessage(RequestError):
+    """A client's message, or the query of its WebSocket, has a field that is missing, unknown or out of its limits."""
+
+    code = "invalid_request"
+    status = 422
+
+
+class UnknownRun(RequestError):
+    """There is no run of that id: it never was, or it is no longer kept."""
+
+    code = "unknown_run"
+    status = 404
+
+
+class AheadOfRun(RequestError):
+    """`after` is past the run's newest message."""
+
+    code = "ahead_of_run"
+    status = 422
 
 
 class UnknownFormat(RequestError):
@@ -110,7 +141,7 @@ class GraphvizMissing(RenderError):
 class WireError(ChainruleError):
     """A message from the sandbox is not one that the wire allows."""
 
-    code = "bad_message"
+    code = "malformed_message"
 
 
 class Stopped(BaseException):

@@ -18,6 +18,10 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
 
+    origins: str = Field(
+        "", description="Pages beside this server's own that may open a WebSocket: `https://example.org`, by commas."
+    )
+
     code_bytes: int = Field(64 * 1024, ge=1, description="Largest snippet, in bytes of UTF-8.")
     cpu_seconds: float = Field(10.0, gt=0, description="CPU time of one run.")
     wall_seconds: float = Field(30.0, gt=0, description="Wall time of one run.")
@@ -34,6 +38,16 @@ class Settings(BaseSettings):
     )
     queue_length: int = Field(64, ge=0, description="Runs that may wait; the next is answered 503.")
     warm_children: int = Field(2, ge=1, description="Locked processes kept ready.")
+
+    run_log_bytes: int = Field(32 * MIB, ge=64 * 1024, description="Messages kept of one streamed run.")
+    run_log_minutes: float = Field(10.0, ge=0, description="How long they are kept after its end, in minutes.")
+    log_bytes: int = Field(512 * MIB, ge=64 * 1024, description="Messages kept of all runs together.")
+    viewer_bytes: int = Field(
+        8 * MIB, ge=64 * 1024, description="How far a viewer may fall behind before it skips steps."
+    )
+    grace_seconds: float = Field(
+        10.0, ge=0, description="How long a run started on a WebSocket goes on when nobody follows it."
+    )
 
     unsafe_local: bool = Field(
         False, description="Start although the sandbox's minimum does not hold; then binds loopback only."

@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic.json_schema import models_json_schema
 
-from backend.schema import ErrorAnswer, GraphAnswer, GraphRequest, Health
+from backend.schema import (
+    Cancel,
+    Done,
+    ErrorAnswer,
+    GraphAnswer,
+    GraphRequest,
+    Health,
+    Hello,
+    Progress,
+    Refusal,
+    RunLinks,
+    Skipped,
+    Start,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,8 +34,8 @@ if TYPE_CHECKING:
 
 TARGET = Path(__file__).parents[1] / "frontend" / "src" / "contract.d.ts"
 HEADER = "// Made from backend/schema by `make types`. Do not edit.\n"
-REQUESTS = (GraphRequest,)
-ANSWERS = (GraphAnswer, ErrorAnswer, Health)
+REQUESTS = (GraphRequest, Start, Cancel)
+ANSWERS = (GraphAnswer, ErrorAnswer, Health, RunLinks, Hello, Progress, Skipped, Done, Refusal)
 PRIMITIVES = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean", "null": "null"}
 
 

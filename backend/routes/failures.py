@@ -57,16 +57,17 @@ async def _chainrule(request: Request, error: Exception) -> Response:
 
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found: Sequence[Any] = error.errors()
+    message, where = sentences(error.errors())
+    return error_response(
+        422, "invalid_request", message, hint="The fields and their limits are described at /docs.", where=where
+    )
+
+
+def sentences(found: Sequence[Any]) -> tuple[str, str | None]:
+    """What pydantic found wrong, in words, and where the first of it is."""
     wheres = [_where(item["loc"]) for item in found]
     message = "; ".join(_sentence(where, item) for where, item in zip(wheres, found, strict=True))
-    return error_response(
-        422,
-        "invalid_request",
-        message,
-        hint="The fields and their limits are described at /docs.",
-        where=wheres[0] if wheres else None,
-    )
+    return message, wheres[0] if wheres else None
 
 
 async def _http(_request: Request, error: Exception) -> Response:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
@@ -21,27 +22,38 @@ OPTIONS_BYTES: Final = 4096
 """Room for everything in the body that is not code."""
 
 
+def body_limit(code_bytes: int) -> int:
+    """The longest body, or message on a WebSocket, that the largest snippet can need."""
+    return code_bytes * ESCAPED + OPTIONS_BYTES
+
+
 class Guard:
     """Reads a POST's body, at most as much as the largest snippet can need, and hands it on in one piece.
 
     Asking for JSON is also what keeps other sites' pages from posting: a browser sends no cross-origin JSON without a
     preflight, and none is ever granted. `local_names` further refuses host names that are neither `localhost` nor an
     address, so that no foreign name can be pointed here; for a server without a sandbox.
+
+    A browser opens a WebSocket to anywhere without asking, but says whose page does it: only this server's own, and
+    those of `origins`, may. A client that is no browser says nothing, and may.
     """
 
-    def __init__(self, app: ASGIApp, *, code_bytes: int, local_names: bool) -> None:
+    def __init__(self, app: ASGIApp, *, code_bytes: int, local_names: bool, origins: Collection[str]) -> None:
         self._app = app
-        self._limit = code_bytes * ESCAPED + OPTIONS_BYTES
+        self._limit = body_limit(code_bytes)
         self._local_names = local_names
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         refusal = self._refuse_host(headers)
-        if refusal is None and scope["method"] == "POST":
+        if refusal is None and scope["type"] == "websocket":
+            refusal = self._refuse_origin(headers)
+        elif refusal is None and scope["method"] == "POST":
             refusal = self._refuse_body(headers)
             if refusal is None:
                 body = await self._read(receive)
@@ -56,6 +68,20 @@ class Guard:
         if not self._local_names or _is_local(host):
             return None
         return error_response(403, "foreign_host", f"this server does not answer as {host[:80]!r}", where="Host")
+
+    def _refuse_origin(self, headers: Mapping[str, str]) -> Response | None:
+        origin = headers.get("origin")
+        if origin is None or origin in self._origins:
+            return None
+        if urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != "":
+            return None
+        return error_response(
+            403,
+            "foreign_origin",
+            f"this server does not serve the page at {origin[:80]!r}",
+            hint="CHAINRULE_ORIGINS lists other pages that may open a WebSocket here.",
+            where="Origin",
+        )
 
     def _refuse_body(self, headers: Mapping[str, str]) -> Response | None:
         kind = headers.get("content-type", "")

@@ -21,7 +21,13 @@ FAILURES: Final[dict[int | str, dict[str, Any]]] = {
     503: {"model": ErrorAnswer, "description": "Every place is taken; the header Retry-After says when to come back."},
 }
 
+UNKNOWN_RUN: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"model": ErrorAnswer, "description": "There is no such run, or no longer."},
+    422: FAILURES[422],
+}
+
 ERRORS: Final = {
+    "404": ("unknown_run", "there is no run 'Zm9vYmFyYmF6cXV4'", "run_id"),
     "413": ("snippet_too_large", "the snippet has 70000 bytes, at most 65536 are allowed", "code"),
     "415": ("unsupported_media_type", "the body must be application/json, not 'text/plain'", "Content-Type"),
     "422": ("invalid_request", "options.preview should be less than or equal to 4096, not 5000", "options.preview"),

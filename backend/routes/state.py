@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from starlette.requests import HTTPConnection
 
 from backend.runs import Runs
 from backend.sandbox import Sandbox
@@ -20,7 +21,7 @@ class Serving:
     graphviz: str | None
 
 
-def _serving(request: Request) -> Serving:
+def _serving(request: HTTPConnection) -> Serving:
     return cast("Serving", request.app.state.serving)
 
 

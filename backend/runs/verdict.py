@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, cast
 
+from backend.errors import SandboxGone
 from backend.schema import Problem
 from backend.schema.answer import Status
+from backend.wire.messages import (
+    DoneMessage,
+    GraphMessage,
+    Message,
+    ProblemMessage,
+    ProgressMessage,
+    ScalarsMessage,
+    StepMessage,
+)
+from backend.wire.spelling import encode, untagged
 
 if TYPE_CHECKING:
     from backend.sandbox import Outcome
-    from backend.wire.fold import Fold
 
 Failure = Literal["error", "timeout", "memory", "crashed", "cancelled"]
 
@@ -23,30 +33,57 @@ SIGNALS: Final = {
 }
 
 
-def judge(fold: Fold, outcome: Outcome) -> tuple[Status, Problem | None]:
+class Evidence:
+    """What the run's messages say of how it ended, and where it had got to."""
+
+    def __init__(self) -> None:
+        self.problem: Problem | None = None
+        """The learner error that the tracer sent first, if it did."""
+        self.done: DoneMessage | None = None
+        self.last_line: int | None = None
+        """The last line that a message was about: where a run that was killed had got to."""
+
+    def hear(self, message: Message) -> bool:
+        """Take note of a checked message. True if it is about the end, and so for `judge` to tell."""
+        if isinstance(message, DoneMessage):
+            self.done = message
+            return True
+        if isinstance(message, ProblemMessage):
+            self.problem = self.problem or Problem.model_validate_json(encode(untagged(message)))
+            return True
+        line: int | None = None
+        if isinstance(message, StepMessage):
+            line = message.events[-1][2] if message.events else None
+        elif not isinstance(message, GraphMessage | ScalarsMessage | ProgressMessage):
+            line = message.line
+        self.last_line = line or self.last_line
+        return False
+
+
+def judge(evidence: Evidence, outcome: Outcome) -> tuple[Status, Problem | None]:
     """Status and problem of a run whose messages were all sound.
 
-    Everything in `fold` was said by a process that ran the learner's code, so it is a claim: where the supervisor saw
+    All `evidence` was given by a process that ran the learner's code, so it is a claim: where the supervisor saw
     something else than a quiet end, the supervisor is right. The tracer's words are kept when both agree, because it
     knows the line and the reason better.
     """
     if outcome.status != "ok":
         failure = outcome.status
-        if fold.problem is not None and fold.problem.status == failure:
-            return failure, fold.problem.model_copy(
+        if evidence.problem is not None and evidence.problem.status == failure:
+            return failure, evidence.problem.model_copy(
                 update={
-                    "limit": outcome.limit or fold.problem.limit,
-                    "signal": outcome.signal or fold.problem.signal,
-                    "line": fold.problem.line or outcome.line or fold.last_line,
+                    "limit": outcome.limit or evidence.problem.limit,
+                    "signal": outcome.signal or evidence.problem.signal,
+                    "line": evidence.problem.line or outcome.line or evidence.last_line,
                 }
             )
-        return failure, stopped(failure, outcome, line=outcome.line or fold.last_line)
-    if fold.problem is not None:
-        return fold.problem.status, fold.problem
-    if fold.done is None:
-        return "crashed", _left(fold.last_line)
-    status = cast("Status", fold.done.status)
-    return status, None if status == "ok" else stopped(status, outcome, line=fold.last_line)
+        return failure, stopped(failure, outcome, line=outcome.line or evidence.last_line)
+    if evidence.problem is not None:
+        return evidence.problem.status, evidence.problem
+    if evidence.done is None:
+        return "crashed", _left(evidence.last_line)
+    status = cast("Status", evidence.done.status)
+    return status, None if status == "ok" else stopped(status, outcome, line=evidence.last_line)
 
 
 def stopped(status: Failure, outcome: Outcome, *, line: int | None) -> Problem:
@@ -87,6 +124,17 @@ def overflowing(limit: int, *, line: int | None) -> Problem:
         suggestion='Run fewer steps, take a smaller "preview", or trace a sample of the steps ("trace": "sampled").',
         line=line,
         limit="messages",
+    )
+
+
+def unavailable(detail: str) -> Problem:
+    """The problem of a run that could not begin, through no fault of the snippet."""
+    return Problem(
+        kind=SandboxGone.code,
+        status="crashed",
+        message=f"the run could not begin: {detail}",
+        explanation="The server could not start a process for it. The snippet is not to blame.",
+        suggestion="Run it again in a moment.",
     )
 
 

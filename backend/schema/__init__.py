@@ -10,13 +10,27 @@ from backend.schema.graph import Derivative, Graph, GraphEdge, GraphGroup, Graph
 from backend.schema.health import Attack, Health, Layer, SandboxReport
 from backend.schema.problem import Frame, Problem
 from backend.schema.request import GraphRequest, Options
+from backend.schema.scalars import Scalars
 from backend.schema.step import Binding, Event, Notice, Output, Result, Step, Update
+from backend.schema.stream import (
+    Cancel,
+    Done,
+    Hello,
+    Progress,
+    Refusal,
+    RunLimits,
+    RunLinks,
+    Skipped,
+    Start,
+)
 from backend.schema.tensor import Number, TensorSummary
 
 __all__ = [
     "Attack",
     "Binding",
+    "Cancel",
     "Derivative",
+    "Done",
     "ErrorAnswer",
     "ErrorBody",
     "Event",
@@ -28,6 +42,7 @@ __all__ = [
     "GraphNode",
     "GraphRequest",
     "Health",
+    "Hello",
     "Layer",
     "NextFunction",
     "Notice",
@@ -35,9 +50,16 @@ __all__ = [
     "Options",
     "Output",
     "Problem",
+    "Progress",
+    "Refusal",
     "Result",
+    "RunLimits",
+    "RunLinks",
     "SandboxReport",
     "SavedTensor",
+    "Scalars",
+    "Skipped",
+    "Start",
     "Step",
     "TensorSummary",
     "Timings",

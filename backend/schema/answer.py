@@ -7,6 +7,7 @@ from pydantic import Field
 from backend.schema.base import Model
 from backend.schema.graph import Graph
 from backend.schema.problem import Problem
+from backend.schema.scalars import Scalars
 from backend.schema.step import Binding, Notice, Output, Result, Step
 
 Status = Literal["ok", "error", "timeout", "memory", "crashed", "cancelled"]
@@ -28,6 +29,9 @@ class GraphAnswer(Model):
     status: Status
     graphs: list[Graph]
     steps: list[Step]
+    scalars: list[Scalars] = Field(
+        default_factory=list, description="The numbers of every iteration, also of those that have no step."
+    )
     bindings: list[Binding]
     output: list[Output]
     result: Result | None = None

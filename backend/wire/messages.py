@@ -36,8 +36,10 @@ from backend.schema import (
     Notice,
     Output,
     Problem,
+    Progress,
     Result,
     SavedTensor,
+    Scalars,
 )
 from backend.wire.struct import struct_for
 
@@ -139,12 +141,16 @@ if TYPE_CHECKING:
     ResultMessage = Result
     NoticeMessage = Notice
     ProblemMessage = Problem
+    ScalarsMessage = Scalars
+    ProgressMessage = Progress
 else:
     BindingMessage = struct_for(Binding, tag="binding")
     OutputMessage = struct_for(Output, tag="output")
     ResultMessage = struct_for(Result, tag="result")
     NoticeMessage = struct_for(Notice, tag="notice")
     ProblemMessage = struct_for(Problem, tag="problem")
+    ScalarsMessage = struct_for(Scalars, tag="scalars")
+    ProgressMessage = struct_for(Progress, tag="progress")
 
 Message = (
     GraphMessage
@@ -154,6 +160,8 @@ Message = (
     | ResultMessage
     | NoticeMessage
     | ProblemMessage
+    | ScalarsMessage
+    | ProgressMessage
     | DoneMessage
 )
 

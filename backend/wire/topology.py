@@ -59,6 +59,9 @@ def _check_node(place: int, node: Node, groups: Collection[str], ids: Collection
         raise WireError(f"{node.id} is in group {node.group[:40]!r}, which does not exist")
     if len(node.op) > NAME_LIMIT:
         raise WireError(f"{node.id} has an op of {len(node.op)} characters, at most {NAME_LIMIT} are allowed")
+    for name in node.attributes:
+        if len(name) > NAME_LIMIT or name.startswith("__"):
+            raise WireError(f"{node.id} has an attribute {name[:40]!r}")
     for saved in node.saved:
         if saved.node is not None and saved.node not in ids:
             raise WireError(f"{node.id} saves {saved.node[:40]!r}, which is no node")

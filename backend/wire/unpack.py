@@ -19,13 +19,21 @@ from backend.wire.messages import (
     NoticeMessage,
     OutputMessage,
     ProblemMessage,
+    ProgressMessage,
     ResultMessage,
+    ScalarsMessage,
     StepMessage,
 )
 from backend.wire.topology import check_topology
 
-MESSAGES_LIMIT: Final = 200_000
-"""Messages of one run."""
+MESSAGES_LIMIT: Final = 2_000_000
+"""Messages of one run: a loop may turn some 100,000 times in ten seconds, and each turn has its scalars."""
+
+NAMES_LIMIT: Final = 256
+"""Scalars of one iteration."""
+
+TEXT_LIMIT: Final = 200
+"""Characters of their names, and of a loop variable's value."""
 
 STATUSES: Final = frozenset(get_args(Status))
 NODE_ID: Final = re.compile(r"n[0-9]{1,9}")
@@ -46,6 +54,7 @@ class Unpacker:
         self._count = 0
         self._graphs: dict[str, GraphMessage] = {}
         self._last_step = -1
+        self._last_scalars = -1
         self._done = False
 
     def read(self, frame: bytes) -> Message:
@@ -61,7 +70,7 @@ class Unpacker:
             raise WireError(f"more than {self._messages} messages")
         if self._done:
             raise WireError("a message after the one that said it was the last")
-        message = _decode(frame)
+        message = decode(frame)
         if isinstance(message, GraphMessage):
             self._read_graph(message)
         elif isinstance(message, StepMessage):
@@ -69,6 +78,10 @@ class Unpacker:
         elif isinstance(message, DoneMessage):
             _check_done(message)
             self._done = True
+        elif isinstance(message, ScalarsMessage):
+            self._read_scalars(message)
+        elif isinstance(message, ProgressMessage):
+            _check_progress(message)
         else:
             _check_note(message)
         return message
@@ -97,9 +110,19 @@ class Unpacker:
         check_step(message, self.graph(message.graph))
         self._last_step = message.index
 
+    def _read_scalars(self, message: ScalarsMessage) -> None:
+        if not self._last_scalars < message.index < LINE_LIMIT:
+            raise WireError(f"scalars of iteration {message.index} after those of {self._last_scalars}")
+        _check_scalars(message)
+        self._last_scalars = message.index
 
-def _decode(frame: bytes) -> Message:
-    """MessagePack -> struct; whatever the decoder raises becomes a `WireError`."""
+
+def decode(frame: bytes) -> Message:
+    """MessagePack -> struct, its types checked and nothing else.
+
+    Errors:
+        WireError: whatever the decoder does not like.
+    """
     try:
         return _DECODER.decode(frame)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, MemoryError, OverflowError, ValueError) as error:
@@ -113,6 +136,26 @@ def _check_done(message: DoneMessage) -> None:
         value = getattr(message, name)
         if not (math.isfinite(value) and value >= 0):
             raise WireError(f"done with {name} {value}")
+
+
+def _check_scalars(message: ScalarsMessage) -> None:
+    """So many names, each short. One that begins with two underscores would be `__proto__` to somebody."""
+    for named in (message.values, message.loops):
+        if len(named) > NAMES_LIMIT:
+            raise WireError(f"scalars with {len(named)} names, at most {NAMES_LIMIT} are allowed")
+        for name, value in named.items():
+            if len(name) > TEXT_LIMIT or name.startswith("__"):
+                raise WireError(f"scalars with the name {name[:40]!r}")
+            if isinstance(value, str) and len(value) > TEXT_LIMIT:
+                raise WireError(f"{name} with a text of {len(value)} characters, at most {TEXT_LIMIT} are allowed")
+
+
+def _check_progress(message: ProgressMessage) -> None:
+    """Numbers that can be."""
+    for name in ("step", "rate", "total", "left"):
+        value = getattr(message, name)
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise WireError(f"progress with {name} {value}")
 
 
 def _check_note(message: Note) -> None:

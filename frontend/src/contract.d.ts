@@ -21,6 +21,11 @@ export interface Binding {
   step: number | null;
 }
 
+/** What a client sends on the socket to stop the run. */
+export interface Cancel {
+  type: "cancel";
+}
+
 /** The derivative rule for one input. */
 export interface Derivative {
   /** The input's name in torch's definition: "self", "other". */
@@ -32,6 +37,12 @@ export interface Derivative {
   latex: string;
   /** The entry of torch's derivatives.yaml that says so. */
   source: string;
+}
+
+/** The last message of a run. */
+export interface Done {
+  status: "ok" | "error" | "timeout" | "memory" | "crashed" | "cancelled";
+  timings: Timings;
 }
 
 /** Every answer with a status of 400 or more looks like this. */
@@ -79,6 +90,8 @@ export interface GraphAnswer {
   status: "ok" | "error" | "timeout" | "memory" | "crashed" | "cancelled";
   graphs: Array<Graph>;
   steps: Array<Step>;
+  /** The numbers of every iteration, also of those that have no step. */
+  scalars: Array<Scalars>;
   bindings: Array<Binding>;
   output: Array<Output>;
   result: Result | null;
@@ -163,6 +176,17 @@ export interface Health {
   runs: Record<string, number>;
 }
 
+/** The first message of every connection: whom it follows. Its seq is 0, also when it is repeated. */
+export interface Hello {
+  /** Which version of these messages; a client knows the one it was written for. */
+  protocol: number;
+  /** Whoever knows it may follow and cancel the run. */
+  run_id: string;
+  /** Counted from 1; another one begins at seq 0 again. */
+  attempt: number;
+  limits: RunLimits;
+}
+
 /** One layer of the sandbox and whether it HELD in the self-test, not whether it was asked for. */
 export interface Layer {
   /** "seccomp", "landlock", "namespaces", "rlimits", "setuid", "clean_zygote". */
@@ -235,6 +259,29 @@ export interface Problem {
   traceback: Array<Frame>;
 }
 
+/** How far a long run has got; a few a second at most. */
+export interface Progress {
+  /** Iterations that are done. */
+  step: number;
+  /** Iterations per second. */
+  rate: number;
+  /** How many there will be, where the loops' lengths are known. */
+  total: number | null;
+  /** Seconds left, where `total` is known. */
+  left: number | null;
+}
+
+/** Sent before the server closes a socket: why. The same words as `ErrorBody`. */
+export interface Refusal {
+  type: "error";
+  code: string;
+  message: string;
+  hint: string | null;
+  where: string | null;
+  /** Seconds after which there may be a place. */
+  retry_after: number | null;
+}
+
 /** The value of the last expression. */
 export interface Result {
   line: number;
@@ -242,6 +289,25 @@ export interface Result {
   text: string;
   node: string | null;
   step: number | null;
+}
+
+/** What the run may use. */
+export interface RunLimits {
+  cpu_seconds: number;
+  wall_seconds: number;
+  memory_bytes: number;
+  output_bytes: number;
+}
+
+/** A run that has been accepted, and where it is. */
+export interface RunLinks {
+  run_id: string;
+  /** Path of the WebSocket that follows it. */
+  socket: string;
+  /** Path of its messages as NDJSON; DELETE `cancel` stops it. */
+  events: string;
+  /** Path to DELETE. */
+  cancel: string;
 }
 
 /** Which layers held when the server started. */
@@ -266,6 +332,40 @@ export interface SavedTensor {
   dtype: string | null;
   /** What is saved, in short, when it is not a tensor of the graph. */
   text: string | null;
+}
+
+/** The numbers of one iteration. It comes for every one, also for those that are not traced in full. */
+export interface Scalars {
+  /** Counted like `Step.index`. */
+  index: number;
+  loss: number | "NaN" | "Infinity" | "-Infinity" | null;
+  /** What the snippet's names held at its end: numbers and one-element tensors. */
+  values: Record<string, number | "NaN" | "Infinity" | "-Infinity">;
+  /** Whether there is a step of that index. */
+  traced: boolean;
+  /** Loop variable -> its value, outermost loop first. */
+  loops: Record<string, number | string>;
+}
+
+/** Messages `first` to `last` are not sent; it stands in their place. */
+export interface Skipped {
+  /** Sequence number of the first. */
+  first: number;
+  last: number;
+  /** How many of them were steps. */
+  steps: number;
+  /** slow: this viewer could not take them in time. expired: the server no longer has them. */
+  reason: "slow" | "expired";
+  /** The iterations' numbers, which are kept longer. */
+  scalars: Array<Scalars>;
+}
+
+/** What a client sends on the socket to run a snippet. */
+export interface Start {
+  /** Python with torch, nn, F and math at hand. */
+  code: string;
+  options?: Options;
+  type: "start";
 }
 
 /** One pass: forward, loss, backward, update, zero_grad, as far as the snippet did them. */

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.routing import WebSocketRoute
 
 from backend.app import create_app
 from backend.render import FORMATS
-from backend.routes import page
+from backend.routes import page, runs_socket
 from backend.settings import Settings
 from tests.serving import serve
 
@@ -43,13 +44,14 @@ def test_curl_works_as_pasted(command: str, server: str, tmp_path: Path) -> None
     )
     files = [path.read_text() for path in tmp_path.iterdir()]
     answer = (ran.stdout + "".join(files)).lstrip()
-    assert answer.startswith(('{"status":"ok"', "<?xml", "<svg")), answer[:200]
+    assert answer.startswith(('{"status":"ok"', '{"type":"hello"', "<?xml", "<svg")), answer[:200]
 
 
 def test_the_commands_are_those_of_the_api() -> None:
     assert [urlsplit(word.strip("'")).path for word in " ".join(COMMANDS).split() if ADDRESS in word] == [
         "/api/graph",
         "/api/render",
+        "/api/runs",
     ]
 
 
@@ -60,8 +62,9 @@ def test_routes_are_those_of_the_app() -> None:
         for path, methods in create_app(Settings()).openapi()["paths"].items()
         for method in methods
     }
+    sockets = {("WS", route.path) for route in runs_socket.router.routes if isinstance(route, WebSocketRoute)}
     pages = {("GET", getattr(route, "path", "")) for route in page.router.routes}
-    assert told == described | pages
+    assert told == described | sockets | pages
 
 
 def test_formats_are_those_of_render() -> None:

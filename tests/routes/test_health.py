@@ -33,7 +33,14 @@ def test_finished_runs_are_counted(server: Served) -> None:
 
 def test_the_api_describes_itself_with_examples(server: Served) -> None:
     schema = server.client.get("/openapi.json").json()
-    assert set(schema["paths"]) == {"/api/graph", "/api/render", "/healthz"}
+    assert set(schema["paths"]) == {
+        "/api/graph",
+        "/api/render",
+        "/api/runs",
+        "/api/runs/{run_id}",
+        "/api/runs/{run_id}/events",
+        "/healthz",
+    }
     operation = schema["paths"]["/api/graph"]["post"]
     examples = operation["responses"]["200"]["content"]["application/json"]["examples"]
     assert [GraphAnswer.model_validate(example["value"]).status for example in examples.values()] == ["error", "ok"]

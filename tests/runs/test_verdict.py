@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from backend.runs.verdict import judge, malformed, overflowing
+from backend.runs.verdict import Evidence, judge, malformed, overflowing
 from backend.sandbox import Outcome
 from backend.schema import Problem
-from backend.wire.fold import Fold
 from backend.wire.messages import BindingMessage, DoneMessage, Message, ProblemMessage
 
 
-def fold_of(*messages: Message) -> Fold:
-    fold = Fold(answer_bytes=1 << 20)
+def told(*messages: Message) -> Evidence:
+    evidence = Evidence()
     for message in messages:
-        fold.add(message)
-    return fold
+        evidence.hear(message)
+    return evidence
 
 
 DONE = DoneMessage("ok", 1.0, 1.0)
@@ -23,8 +22,8 @@ LINE_4 = BindingMessage(line=4, name="x", type_name="int", text="1")
 OK = Outcome("ok")
 
 
-def problem(fold: Fold, outcome: Outcome, status: str) -> Problem:
-    found_status, found = judge(fold, outcome)
+def problem(evidence: Evidence, outcome: Outcome, status: str) -> Problem:
+    found_status, found = judge(evidence, outcome)
     assert found_status == status
     assert found is not None
     assert found.status == status
@@ -33,48 +32,48 @@ def problem(fold: Fold, outcome: Outcome, status: str) -> Problem:
 
 
 def test_a_quiet_end_is_ok() -> None:
-    assert judge(fold_of(DONE), OK) == ("ok", None)
+    assert judge(told(DONE), OK) == ("ok", None)
 
 
 def test_the_learners_error_is_the_status() -> None:
     sent = ProblemMessage(kind="RuntimeError", status="error", message="sizes differ", line=3)
-    assert problem(fold_of(sent, DoneMessage("error", 1, 1)), OK, "error").line == 3
+    assert problem(told(sent, DoneMessage("error", 1, 1)), OK, "error").line == 3
 
 
 @pytest.mark.parametrize("status", ["timeout", "memory", "crashed", "cancelled", "error"])
 def test_a_claimed_ok_does_not_stand_against_the_supervisor(status: str) -> None:
     outcome = Outcome(status, "cpu" if status == "timeout" else None, line=7)  # type: ignore[arg-type]  # one of them
-    assert problem(fold_of(DONE), outcome, status).line == 7
+    assert problem(told(DONE), outcome, status).line == 7
 
 
 def test_a_forged_problem_does_not_stand_against_the_supervisor() -> None:
     forged = ProblemMessage(kind="RuntimeError", status="error", message="only a typo")
-    found = problem(fold_of(forged), Outcome("memory", "memory", detail="not enough memory"), "memory")
+    found = problem(told(forged), Outcome("memory", "memory", detail="not enough memory"), "memory")
     assert (found.message, found.limit) == ("not enough memory", "memory")
 
 
 def test_where_both_agree_the_tracers_words_are_kept() -> None:
     sent = ProblemMessage(kind="timeout", status="timeout", message="stopped at line 2", line=2)
-    found = problem(fold_of(sent), Outcome("timeout", "wall", line=9, detail="stopped"), "timeout")
+    found = problem(told(sent), Outcome("timeout", "wall", line=9, detail="stopped"), "timeout")
     assert (found.message, found.line, found.limit) == ("stopped at line 2", 2, "wall")
 
 
 def test_a_killed_run_is_shown_where_it_was_last_heard_of() -> None:
-    assert problem(fold_of(LINE_4), Outcome("crashed", signal="SIGSEGV"), "crashed").line == 4
-    assert "SIGSEGV" in problem(fold_of(), Outcome("crashed", signal="SIGSEGV"), "crashed").message
+    assert problem(told(LINE_4), Outcome("crashed", signal="SIGSEGV"), "crashed").line == 4
+    assert "SIGSEGV" in problem(told(), Outcome("crashed", signal="SIGSEGV"), "crashed").message
 
 
 def test_an_end_without_a_word_is_a_crash() -> None:
-    assert problem(fold_of(LINE_4), OK, "crashed").line == 4
+    assert problem(told(LINE_4), OK, "crashed").line == 4
 
 
 def test_a_done_that_claims_failure_without_a_problem_gets_one() -> None:
-    problem(fold_of(DoneMessage("timeout", 1, 1)), OK, "timeout")
+    problem(told(DoneMessage("timeout", 1, 1)), OK, "timeout")
 
 
 def test_cpu_and_wall_time_are_told_apart() -> None:
-    cpu = problem(fold_of(), Outcome("timeout", "cpu"), "timeout")
-    wall = problem(fold_of(), Outcome("timeout", "wall"), "timeout")
+    cpu = problem(told(), Outcome("timeout", "cpu"), "timeout")
+    wall = problem(told(), Outcome("timeout", "wall"), "timeout")
     assert "CPU time" in cpu.message
     assert "CPU time" not in wall.message
 
@@ -87,3 +86,9 @@ def test_a_malformed_message_is_a_crash_of_the_run() -> None:
 
 def test_too_long_a_trace_names_its_limit() -> None:
     assert "128 MiB" in overflowing(128 << 20, line=None).message
+
+
+def test_the_first_problem_counts() -> None:
+    first = ProblemMessage(kind="RuntimeError", status="error", message="no")
+    later = ProblemMessage(kind="forged", status="error", message="later")
+    assert problem(told(first, later, DONE), OK, "error").kind == "RuntimeError"

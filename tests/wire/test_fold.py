@@ -15,13 +15,15 @@ from backend.wire.messages import GraphMessage, Slot
 from backend.wire.summary import Summary
 from tests.wire import sample
 
+PROBLEM = Problem(kind="RuntimeError", status="error", message="no")
+
 
 def folded(*messages: Any) -> Any:
     """The answer as plain JSON; first held against the contract."""
     fold = Fold(answer_bytes=1 << 24)
     for message in messages or sample.messages():
         fold.add(message)
-    body = fold.answer(status="ok", problem=fold.problem, timings=Timings(run=1.23456))
+    body = fold.answer(status="error", problem=PROBLEM, timings=Timings(run=1.23456))
     GraphAnswer.model_validate_json(body)
 
     def refuse(word: str) -> Any:
@@ -163,11 +165,3 @@ def test_a_step_that_does_not_fit_is_left_out_and_the_rest_stays() -> None:
     answer = GraphAnswer.model_validate_json(fold.answer(status="memory", problem=None, timings=Timings()))
     assert len(answer.graphs) == 1
     assert len(answer.steps) < 100
-
-
-def test_the_first_problem_counts() -> None:
-    fold = Fold(answer_bytes=1 << 20)
-    for message in sample.messages():
-        fold.add(message)
-    fold.add(sample.ProblemMessage(kind="forged", status="error", message="later"))
-    assert fold.problem == Problem(kind="RuntimeError", status="error", message="no")
