@@ -225,6 +225,8 @@ export interface Card extends Size {
   sum: string;
   heat: Heat | null;
   gradHeat: Heat | null;
+  /** "NaN starts here", "NaN", "∞"; "" where all is finite. */
+  alarm: string;
   /** What a screen reader says. */
   spoken: string;
   line: number | null;

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Graphviz } from "../../frontend/vendor/graphviz.js";
 import { dotText, placed } from "../../frontend/src/layout/dot.js";
 import { hierarchyOf } from "../../frontend/src/layout/hierarchy.js";
-import { mustOpen, openings, toggled, visibleCount } from "../../frontend/src/layout/opening.js";
+import { LIMIT, mustOpen, openings, toggled, visibleCount } from "../../frontend/src/layout/opening.js";
 import { beside, monotone, pathText, samples } from "../../frontend/src/layout/route.js";
 import { planOf } from "../../frontend/src/layout/plan.js";
 import { railPoints, railText } from "../../frontend/src/layout/rail.js";
@@ -89,7 +89,7 @@ test("what was opened longest ago closes when there would be too much", () => {
   for (const { id } of [...hierarchy.containers.values()].filter((container) => container.kind === "fold")) {
     open = toggled(hierarchy, open, id);
     newest = id;
-    assert.ok(visibleCount(hierarchy, open) <= 1200);
+    assert.ok(visibleCount(hierarchy, open) <= LIMIT);
   }
   assert.ok(open.has(newest));
 });

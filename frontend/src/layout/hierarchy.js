@@ -234,3 +234,12 @@ function measure(containers, id, depth) {
   if (own.kind === "fold" && own.label === "") own.label = `${countText(own.size, "more op")}`;
   return own.size;
 }
+
+/**
+ * @param {Container} container
+ * @param {Hierarchy} hierarchy
+ * @returns {string[]} ids of the nodes inside, at any depth
+ */
+export function nodesInside(container, { containers }) {
+  return container.children.flatMap((child) => nodesOf(containers, child));
+}

@@ -7,7 +7,7 @@ export const FIRST_VIEW = 40;
 /** With fewer there is too little to see, even if it is small. */
 const TOO_FEW = 5;
 /** More than this is never laid out. */
-export const LIMIT = 1200;
+export const LIMIT = 2000;
 
 /**
  * Level after level, each whole or not at all, so that equal things look equal.
@@ -95,4 +95,54 @@ function isAround({ containers }, outer, inner) {
     if (id === outer) return true;
   }
   return false;
+}
+
+/**
+ * Level after level, each group as long as there is room for what is in it.
+ *
+ * @param {Hierarchy} hierarchy
+ * @param {number} [most] visible things
+ * @returns {{open: ReadonlySet<string>, closed: number}} how many groups had to stay closed
+ */
+export function allOpen({ containers }, most = LIMIT) {
+  const open = new Set([""]);
+  let visible = containers.get("")?.children.length ?? 0;
+  let closed = 0;
+  const waiting = [""];
+  for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) {
+    for (const child of containers.get(id)?.children ?? []) {
+      const inner = containers.get(child);
+      if (!inner) continue;
+      if (visible + inner.children.length - 1 > most) {
+        closed += 1;
+        continue;
+      }
+      visible += inner.children.length - 1;
+      open.add(child);
+      waiting.push(child);
+    }
+  }
+  return { open, closed };
+}
+
+/**
+ * @param {Hierarchy} hierarchy
+ * @param {string} id of a node or a container
+ * @returns {string[]} the containers around it, outermost first; the root is not told
+ */
+export function around({ containers, home }, id) {
+  const path = [];
+  let outer = home.get(id) ?? containers.get(id)?.parent ?? null;
+  for (; outer !== null && outer !== ""; outer = containers.get(outer)?.parent ?? null) path.unshift(outer);
+  return path;
+}
+
+/**
+ * @param {Hierarchy} hierarchy
+ * @param {ReadonlySet<string>} open
+ * @param {string} id of a node or a container that shall be seen
+ * @returns {ReadonlySet<string>} the same set when it is seen already
+ */
+export function openedTo(hierarchy, open, id) {
+  return around(hierarchy, id).reduce((now, outer) => (now.has(outer) ? now : toggled(hierarchy, now, outer)), open);
 }

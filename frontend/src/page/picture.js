@@ -1,6 +1,6 @@
 /** The stage in the page: when to draw, what is chosen on it, its buttons and keys. */
 
-/** @import {Selection, State} from "../model.d.ts" */
+/** @import {Hierarchy, Selection, State, Visible} from "../model.d.ts" */
 /** @import {Subject} from "./subject.js" */
 /** @import {Store} from "./store.js" */
 
@@ -13,14 +13,18 @@ import { subjectOf } from "./subject.js";
 const NO_TENSOR = "The snippet ran, but it made no tensor.";
 const STOPPED_EARLY = "The snippet stopped before it made a tensor.";
 
+/** What is on the stage now. @typedef {Subject & {hierarchy: Hierarchy, visible: Visible}} Seen */
+
 export class PictureOnStage {
   #store;
   #drawing;
   #stage;
   /** Counts what was asked to be drawn, so that only the newest is. */
   #asked = 0;
-  /** @type {Map<string, string>} node -> visible item */
-  #shownBy = new Map();
+  /** @type {Seen | null} */
+  #seen = null;
+  /** @type {(() => void)[]} */
+  #watchers = [];
 
   /**
    * @param {Store} store
@@ -40,15 +44,33 @@ export class PictureOnStage {
     store.watch((state, before) => this.#present(state, before));
   }
 
+  get stage() {
+    return this.#stage;
+  }
+
+  get seen() {
+    return this.#seen;
+  }
+
+  /** @param {() => void} watcher called after the stage was drawn or emptied */
+  watch(watcher) {
+    this.#watchers.push(watcher);
+  }
+
   /** @param {string} id of a node or an edge: it, or what shows it, is brought into view */
   reveal(id) {
-    this.#stage.reveal(this.#shownBy.get(id) ?? id);
+    this.#stage.reveal(this.#seen?.visible.shownBy.get(id) ?? id);
   }
 
   /** Draws again what is shown, in the colours of now. */
   redraw() {
     this.#stage.redraw();
+    this.#drawn();
+  }
+
+  #drawn() {
     this.#mark(this.#store.state);
+    for (const watcher of this.#watchers) watcher();
   }
 
   #wireZoom() {
@@ -86,6 +108,8 @@ export class PictureOnStage {
     part("layout-failed").hidden = true;
     if (empty) {
       this.#stage.clear();
+      this.#seen = null;
+      this.#drawn();
       return;
     }
     try {
@@ -113,27 +137,29 @@ export class PictureOnStage {
     }
     const { picture, visible, cards, carried } = await this.#drawing.draw(subject, open);
     if (asked !== this.#asked) return;
-    this.#shownBy = visible.shownBy;
-    const { containers } = this.#drawing.hierarchy(graph);
+    const hierarchy = this.#drawing.hierarchy(graph);
+    const { containers } = hierarchy;
+    this.#seen = { run, graph, step, hierarchy, visible };
     const carriedBy = (/** @type {string} */ id) => carried.get(id) ?? { forward: true, backward: false, label: "" };
     const links = () => linksOf(graph, visible.shownBy);
     this.#stage.show({ structure: graph.id, picture, cards, containers, carriedBy, links });
     part("stage").dataset.drawn = String(asked);
-    this.#mark(this.#store.state);
+    this.#drawn();
   }
 
   /** @param {State} state */
   #mark(state) {
     const subject = subjectOf(state);
     const { selection } = state;
+    const shownBy = this.#seen?.visible.shownBy;
     if (!subject) return;
     const items = new Set();
     const edges = new Set();
-    if (selection?.type === "node") items.add(this.#shownBy.get(selection.id) ?? selection.id);
+    if (selection?.type === "node") items.add(shownBy?.get(selection.id) ?? selection.id);
     if (selection?.type === "edge" || selection?.type === "edges") for (const id of selection.id.split(" ")) edges.add(id);
     if (selection?.type === "line") {
       for (const node of subject.graph.nodes.values()) {
-        if (node.line === Number(selection.id)) items.add(this.#shownBy.get(node.id) ?? node.id);
+        if (node.line === Number(selection.id)) items.add(shownBy?.get(node.id) ?? node.id);
       }
     }
     this.#stage.mark({ items, edges, strong: selection?.type !== "line" });

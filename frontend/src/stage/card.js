@@ -2,9 +2,11 @@
 
 /** @import {Card, Container, GraphModel, GraphNode, Heat, Hierarchy, Size, StepModel, Tensor} from "../model.d.ts" */
 
+import { nodesInside } from "../layout/hierarchy.js";
 import { SEED } from "../layout/visible.js";
 import { countText } from "../number.js";
 import { gradText, heatOf, heatSize, isScalar, isWritten, norm, shapeText, valueText } from "../tensor.js";
+import { alarmOf } from "./alarm.js";
 import { lossName, sumText } from "./contribution.js";
 import { symbolOf } from "./symbol.js";
 
@@ -58,6 +60,17 @@ export function cut(text, length) {
  */
 export function cardOf(item, scene) {
   if (item === SEED) return seedCard(scene);
+  const card = quietCard(item, scene);
+  const alarm = alarmOf(item, scene);
+  return alarm === "" ? card : { ...card, alarm, spoken: `${alarm}: ${card.spoken}` };
+}
+
+/**
+ * @param {string} item
+ * @param {Scene} scene
+ * @returns {Card}
+ */
+function quietCard(item, scene) {
   const container = scene.hierarchy.containers.get(item);
   if (container) return container.kind === "fold" ? foldCard(container) : groupCard(container, scene);
   const node = /** @type {GraphNode} */ (scene.graph.nodes.get(item));
@@ -67,7 +80,7 @@ export function cardOf(item, scene) {
 /** @type {Omit<Card, "id" | "kind">} */
 const BLANK = {
   width: 0, height: 0, title: "", tag: "", symbol: "", subtitle: "", value: "", grad: "", sum: "",
-  heat: null, gradHeat: null, spoken: "", line: null,
+  heat: null, gradHeat: null, alarm: "", spoken: "", line: null,
 };
 
 /**
@@ -213,18 +226,6 @@ function groupCard(container, scene) {
 /** @param {Tensor | undefined} tensor */
 function shapeOrValue(tensor) {
   return tensor ? `\u2192 ${valueText(tensor)}` : "";
-}
-
-/**
- * @param {Container} container
- * @param {Hierarchy} hierarchy
- * @returns {string[]} ids of the nodes inside, at any depth
- */
-export function nodesInside(container, { containers }) {
-  return container.children.flatMap((child) => {
-    const inner = containers.get(child);
-    return inner ? nodesInside(inner, { containers, home: new Map() }) : [child];
-  });
 }
 
 /**

@@ -17,6 +17,7 @@ export const LABEL_HEIGHT = 28;
  * @property {boolean} forward false for the seed, which no data flows into
  * @property {boolean} backward a gradient came along
  * @property {string} label
+ * @property {boolean} [odd] a gradient that came along is not finite
  */
 
 /**
@@ -34,7 +35,7 @@ export function labelWidth(label) {
  */
 export function drawEdge(drawn, carried) {
   const { edges } = drawn.segment;
-  const lines = svg("g", { class: "edge", "data-edge": edges[0], "data-edges": edges.join(" ") });
+  const lines = svg("g", { class: carried.odd ? "edge odd" : "edge", "data-edge": edges[0], "data-edges": edges.join(" ") });
   for (const [className, d] of pathsOf(drawn, carried)) lines.append(svg("path", { class: className, d }));
   const label = carried.label && drawn.label && !drawn.rail ? drawLabel(carried, edges, drawn.label) : null;
   return { lines, label };

@@ -6,6 +6,8 @@ import { numberText } from "../number.js";
 import { heatSize } from "../tensor.js";
 import { svg, text } from "./svg.js";
 
+/** Images that are painted when they are first seen. @type {WeakMap<Element, Heat>} */
+const waiting = new WeakMap();
 /** Pixels of the image for one cell; the middle one is the dot. */
 const GRAIN = 5;
 
@@ -20,9 +22,33 @@ export function drawHeat(heat, x, y, className) {
   const group = svg("g", { class: `heat ${className}`, transform: `translate(${x} ${y})` });
   const { width, height } = heatSize(heat);
   if (heat.written) group.append(...writtenCells(heat));
-  else group.append(svg("image", { href: heatImage(heat), width, height, preserveAspectRatio: "none" }));
+  else group.append(laterImage(heat, width, height));
   group.append(svg("rect", { class: "heat-frame", width, height, rx: 2 }));
   return group;
+}
+
+/**
+ * @param {Heat} heat
+ * @param {number} width
+ * @param {number} height
+ */
+function laterImage(heat, width, height) {
+  const image = svg("image", { class: "waiting", width, height, preserveAspectRatio: "none" });
+  waiting.set(image, heat);
+  return image;
+}
+
+/**
+ * Paints the heat maps that are not painted yet.
+ *
+ * @param {Element} within
+ */
+export function paintHeat(within) {
+  for (const image of within.querySelectorAll("image.waiting")) {
+    const heat = waiting.get(image);
+    if (heat) image.setAttribute("href", heatImage(heat));
+    image.classList.remove("waiting");
+  }
 }
 
 /**

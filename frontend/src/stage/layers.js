@@ -152,6 +152,6 @@ function sameHeat(a, b) {
  */
 function sameEdge({ drawn: old, carried: was }, drawn, carried) {
   const alike = was.label === carried.label && was.forward === carried.forward && was.backward === carried.backward;
-  return alike && old.rail === drawn.rail && (old.label === null) === (drawn.label === null)
+  return alike && was.odd === carried.odd && old.rail === drawn.rail && (old.label === null) === (drawn.label === null)
     && old.segment.edges.join(" ") === drawn.segment.edges.join(" ");
 }

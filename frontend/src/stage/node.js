@@ -3,7 +3,7 @@
 /** @import {Box, Card} from "../model.d.ts" */
 
 import { heatSize } from "../tensor.js";
-import { HEAT_GAP } from "./card.js";
+import { HEAT_GAP, textWidth } from "./card.js";
 import { drawHeat } from "./heat.js";
 import { svg, text } from "./svg.js";
 
@@ -25,7 +25,19 @@ export function drawNode(card, box) {
   });
   if (card.kind === "group" || card.kind === "fold") group.setAttribute("aria-expanded", "false");
   group.append(svg("title", {}, card.spoken), ...(DRAW[card.kind] ?? drawOp)(card));
+  if (card.alarm) {
+    group.classList.add("odd");
+    group.append(alarm(card));
+  }
   return group;
+}
+
+/** @param {Card} card */
+function alarm(card) {
+  const words = `\u26a0 ${card.alarm}`;
+  const width = textWidth(words, 13) + 16;
+  return svg("g", { class: "alarm", transform: "translate(12 -13)" },
+    svg("rect", { width, height: 22, rx: 6 }), text("alarm-text", width / 2, 16, words, "middle"));
 }
 
 /** @type {Record<Card["kind"], (card: Card) => SVGElement[]>} */

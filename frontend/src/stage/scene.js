@@ -7,6 +7,7 @@
 
 import { planOf } from "../layout/plan.js";
 import { SEED, visibleOf } from "../layout/visible.js";
+import { isOddSegment } from "./alarm.js";
 import { cardOf } from "./card.js";
 import { segmentLabel } from "./contribution.js";
 import { LABEL_HEIGHT, labelWidth } from "./edge.js";
@@ -88,7 +89,8 @@ function isSpine({ edges }, graph, step) {
 function carry(segment, graph, step, roomy, bare) {
   if (segment.edges.includes(SEED)) return { forward: segment.edges.length > 1, backward: true, label: "" };
   const backward = segment.edges.some((id) => step.edgeGrads.has(id));
-  return { forward: true, backward, label: bare ? "" : segmentLabel(segment, graph, step, roomy) };
+  const label = bare ? "" : segmentLabel(segment, graph, step, roomy);
+  return { forward: true, backward, label, odd: isOddSegment(segment, step) };
 }
 
 /**

@@ -5,6 +5,7 @@
 /** @import {Link} from "./travel.js" */
 
 import { SEED } from "../layout/visible.js";
+import { paintHeat } from "./heat.js";
 import { Layers } from "./layers.js";
 import { svg } from "./svg.js";
 import { around, Transition } from "./transition.js";
@@ -49,7 +50,9 @@ export class Stage {
   #shown = null;
   /** The group that was toggled last stays where it is. @type {{id: string, at: Point} | null} */
   #anchor = null;
-  /** @type {{element: SVGElement, box: Box}[]} */
+  /** Kept, because to ask for it between two changes would lay the page out each time. @type {Size} */
+  #size = { width: 0, height: 0 };
+  /** @type {{element: SVGElement, box: Box, seen: boolean, painted: boolean}[]} */
   #placed = [];
   #scheduled = 0;
   /** @type {(() => void)[]} */
@@ -64,11 +67,13 @@ export class Stage {
     this.#actions = actions;
     this.#root.append(this.#world);
     host.prepend(this.#root);
-    const size = () => ({ width: host.clientWidth, height: host.clientHeight, top: actions.headRoom() });
+    this.#measure();
+    const size = () => ({ ...this.#size, top: actions.headRoom() });
     this.#viewport = new Viewport(this.#root, this.#world, size, () => this.#viewed());
     this.#root.addEventListener("click", (event) => this.#press(event.target, event.detail > 1));
     this.#root.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => {
+      this.#measure();
       if (this.#viewport.fitted) this.fit(false);
       this.#viewed();
     }).observe(host);
@@ -77,6 +82,15 @@ export class Stage {
   /** @returns {Show | null} */
   get shown() {
     return this.#shown;
+  }
+
+  #measure() {
+    this.#size = { width: this.#host.clientWidth, height: this.#host.clientHeight };
+  }
+
+  /** @returns {Size} in pixels */
+  get size() {
+    return this.#size;
   }
 
   /** @returns {View} */
@@ -149,6 +163,7 @@ export class Stage {
     this.#shown = show;
     const gone = this.#draw(show);
     const same = before?.structure === show.structure;
+    this.#cull();
     if (!same) this.fit(false);
     else if (before.picture !== show.picture) this.#settle(before.picture, view, gone);
     if (focused) this.#element(focused)?.focus({ preventScroll: true });
@@ -169,8 +184,8 @@ export class Stage {
     const { k, x, y } = this.view;
     const shift = { x: (view.x - x) / k, y: (view.y - y) / k };
     const after = /** @type {Show} */ (this.#shown).picture;
-    const inView = (/** @type {Box} */ seen) => this.#inView(seen);
-    this.#transition.begin({ before, after, shift, origin: anchor?.id ?? null, inView }, gone);
+    const change = { before, after, shift, origin: anchor?.id ?? null, inView: this.#sight() };
+    this.#transition.begin(change, gone);
   }
 
   /**
@@ -179,11 +194,13 @@ export class Stage {
    */
   #draw({ picture, cards, containers, carriedBy }) {
     const gone = this.#layers.draw(picture, cards, containers, carriedBy);
+    const place = (/** @type {SVGElement} */ element, /** @type {Box} */ box, painted = true) =>
+      ({ element, box, seen: !element.classList.contains("unseen"), painted });
     this.#placed = [
-      ...[...this.#layers.nodes.values()].map(({ element, box }) => ({ element, box })),
+      ...[...this.#layers.nodes.values()].map(({ element, box }) => place(element, box, false)),
       ...[...this.#layers.edges.values()].flatMap(({ lines, label, drawn }) => {
         const box = around(drawn.points);
-        return [lines, label].flatMap((element) => (element ? [{ element, box }] : []));
+        return [lines, label].flatMap((element) => (element ? [place(element, box)] : []));
       }),
     ];
     return gone;
@@ -295,9 +312,9 @@ export class Stage {
     const { bounds } = this.#shown?.picture ?? { bounds: { x: 0, y: 0, width: 0, height: 0 } };
     const beyond = {
       up: bounds.y * k + y < -1,
-      down: (bounds.y + bounds.height) * k + y > this.#host.clientHeight + 1,
+      down: (bounds.y + bounds.height) * k + y > this.#size.height + 1,
       left: bounds.x * k + x < -1,
-      right: (bounds.x + bounds.width) * k + x > this.#host.clientWidth + 1,
+      right: (bounds.x + bounds.width) * k + x > this.#size.width + 1,
     };
     this.#host.dataset.beyond = Object.entries(beyond).flatMap(([way, is]) => (is ? [way] : [])).join(" ");
     this.#root.classList.toggle("far", k < FAR);
@@ -318,16 +335,27 @@ export class Stage {
     for (const watcher of this.#watchers) watcher();
   }
 
-  /** @param {Box} box */
-  #inView(box) {
+  /** @returns {(box: Box) => boolean} whether any of it can be seen */
+  #sight() {
     const { k, x, y } = this.#viewport.transform;
-    return box.x * k + x < this.#host.clientWidth + 60 && (box.x + box.width) * k + x > -60
-      && box.y * k + y < this.#host.clientHeight + 60 && (box.y + box.height) * k + y > -60;
+    const { width, height } = this.#size;
+    const [left, top] = [(-60 - x) / k, (-60 - y) / k];
+    const [right, bottom] = [(width + 60 - x) / k, (height + 60 - y) / k];
+    return (box) => box.x < right && box.x + box.width > left && box.y < bottom && box.y + box.height > top;
   }
 
   #cull() {
     const all = this.#placed.length < CROWDED;
-    for (const { element, box } of this.#placed) element.classList.toggle("unseen", !all && !this.#inView(box));
+    const inSight = this.#sight();
+    const near = this.view.k >= FARTHER;
+    for (const place of this.#placed) {
+      const seen = all || inSight(place.box);
+      if (seen !== place.seen) place.element.classList.toggle("unseen", !seen);
+      place.seen = seen;
+      if (!seen || place.painted || !near) continue;
+      paintHeat(place.element);
+      place.painted = true;
+    }
   }
 }
 

@@ -5,14 +5,15 @@
 import { select, zoom, zoomIdentity } from "../../vendor/d3.js";
 
 const NEAREST = 3;
-const FARTHEST = 0.04;
+const FARTHEST = 0.01;
 /** A fitted picture is not blown up beyond this. */
 const FITTED = 1.3;
 /** Smaller than this a picture cannot be read: rather a part of it is seen first, in this size. */
 export const FIRST_SCALE = 0.85;
 /** On a phone, which is held nearer. */
 const FIRST_SCALE_NARROW = 0.62;
-const MARGIN = { side: 34, narrow: 14, bottom: 84 };
+/** At the right stand the tools, on a narrow stage below it. */
+const MARGIN = { side: 34, tools: 64, narrow: 14, bottom: 84, tight: 62 };
 const NARROW = 560;
 
 export class Viewport {
@@ -32,6 +33,7 @@ export class Viewport {
     this.#size = size;
     this.#root = select(/** @type {Element} */ (root));
     this.#behaviour = zoom()
+      .extent(() => [[0, 0], [size().width, size().height]])
       .scaleExtent([FARTHEST, NEAREST])
       .clickDistance(5)
       .on("zoom", (/** @type {{transform: {k: number, toString(): string}, sourceEvent: Event | null}} */ event) => {
@@ -105,8 +107,11 @@ export class Viewport {
 
   #room() {
     const { width, height, top } = this.#size();
-    const side = width < NARROW ? MARGIN.narrow : MARGIN.side;
-    return { roomX: Math.max(width - 2 * side, 50), roomY: Math.max(height - top - MARGIN.bottom, 50), top, side };
+    const narrow = width < NARROW;
+    const side = narrow ? MARGIN.narrow : MARGIN.side;
+    const across = side + (narrow ? side : MARGIN.tools);
+    const below = narrow ? MARGIN.tight : MARGIN.bottom;
+    return { roomX: Math.max(width - across, 50), roomY: Math.max(height - top - below, 50), top, side };
   }
 
   /**

@@ -1,0 +1,113 @@
+/** The whole picture in small, with a frame around what is in view that can be dragged. */
+
+/** @import {Box, Point} from "../model.d.ts" */
+/** @import {Stage} from "./stage.js" */
+
+import { svg } from "./svg.js";
+
+const MARGIN = 6;
+
+export class Minimap {
+  #host;
+  #stage;
+  #root = svg("svg", { class: "minimap-svg" });
+  #groups = svg("path", { class: "minimap-groups" });
+  #boxes = svg("path", { class: "minimap-boxes" });
+  #view = svg("rect", { class: "minimap-view", rx: 3 });
+  /** @type {object | null} */
+  #drawn = null;
+  #size = { width: 0, height: 0 };
+  #scale = 1;
+
+  /**
+   * @param {HTMLElement} host hidden while all of the picture is in view
+   * @param {Stage} stage
+   */
+  constructor(host, stage) {
+    this.#host = host;
+    this.#stage = stage;
+    this.#root.append(this.#groups, this.#boxes, this.#view);
+    host.append(this.#root);
+    stage.watch(() => this.#update());
+    host.addEventListener("pointerdown", (event) => this.#drag(event));
+  }
+
+  #update() {
+    const picture = this.#stage.shown?.picture;
+    const { width, height } = this.#stage.size;
+    const whole = !picture || this.#seesAll(picture.bounds, { width, height });
+    this.#host.hidden = whole;
+    if (!picture || whole) return;
+    if (this.#drawn !== picture || this.#size.width !== width || this.#size.height !== height) this.#draw(picture);
+    this.#drawn = picture;
+    this.#size = { width, height };
+    const { k, x, y } = this.#stage.view;
+    const { bounds } = picture;
+    const left = Math.max((-x / k - bounds.x) * this.#scale, -MARGIN);
+    const top = Math.max((-y / k - bounds.y) * this.#scale, -MARGIN);
+    const right = Math.min(((width - x) / k - bounds.x) * this.#scale, bounds.width * this.#scale + MARGIN);
+    const bottom = Math.min(((height - y) / k - bounds.y) * this.#scale, bounds.height * this.#scale + MARGIN);
+    const [across, down] = [Math.max(right - left, 4), Math.max(bottom - top, 4)];
+    const seen = { x: left + MARGIN, y: top + MARGIN, width: across, height: down };
+    for (const [name, value] of Object.entries(seen)) this.#view.setAttribute(name, String(value));
+  }
+
+  /** @param {{boxes: Map<string, Box>, frames: Map<string, Box>, bounds: Box}} picture */
+  #draw({ boxes, frames, bounds }) {
+    const room = this.#mapRoom();
+    this.#scale = Math.min((room.width - 2 * MARGIN) / bounds.width, (room.height - 2 * MARGIN) / bounds.height);
+    this.#root.setAttribute("width", String(Math.max(bounds.width * this.#scale, 24) + 2 * MARGIN));
+    this.#root.setAttribute("height", String(Math.max(bounds.height * this.#scale, 24) + 2 * MARGIN));
+    const path = (/** @type {Iterable<Box>} */ all) => [...all].map((box) => this.#outline(box, bounds)).join("");
+    this.#groups.setAttribute("d", path(frames.values()));
+    this.#boxes.setAttribute("d", path(boxes.values()));
+  }
+
+  /**
+   * @param {Box} box
+   * @param {Box} bounds
+   */
+  #outline(box, bounds) {
+    const x = (box.x - bounds.x) * this.#scale + MARGIN;
+    const y = (box.y - bounds.y) * this.#scale + MARGIN;
+    const [width, height] = [Math.max(box.width * this.#scale, 0.8), Math.max(box.height * this.#scale, 0.8)];
+    return `M${x.toFixed(1)},${y.toFixed(1)}h${width.toFixed(1)}v${height.toFixed(1)}h${(-width).toFixed(1)}z`;
+  }
+
+  /** @returns {{width: number, height: number}} at most, of the map itself */
+  #mapRoom() {
+    const { width, height } = this.#stage.size;
+    return { width: width < 560 ? 70 : 150, height: Math.min(height * 0.36, 240) };
+  }
+
+  /**
+   * @param {Box} bounds
+   * @param {{width: number, height: number}} room
+   */
+  #seesAll(bounds, { width, height }) {
+    const { k, x, y } = this.#stage.view;
+    const [left, top] = [bounds.x * k + x, bounds.y * k + y];
+    return left >= -2 && top >= -2 && left + bounds.width * k <= width + 2 && top + bounds.height * k <= height + 2;
+  }
+
+  /** @param {PointerEvent} event */
+  #drag(event) {
+    event.preventDefault();
+    this.#host.setPointerCapture(event.pointerId);
+    const go = (/** @type {PointerEvent} */ at) => this.#stage.centreOn(this.#place(at));
+    const stop = () => {
+      this.#host.removeEventListener("pointermove", go);
+      for (const name of ["pointerup", "pointercancel"]) this.#host.removeEventListener(name, stop);
+    };
+    this.#host.addEventListener("pointermove", go);
+    for (const name of ["pointerup", "pointercancel"]) this.#host.addEventListener(name, stop);
+    go(event);
+  }
+
+  /** @param {PointerEvent} event @returns {Point} of the picture */
+  #place({ clientX, clientY }) {
+    const { left, top } = this.#root.getBoundingClientRect();
+    const { x = 0, y = 0 } = this.#stage.shown?.picture.bounds ?? {};
+    return { x: (clientX - left - MARGIN) / this.#scale + x, y: (clientY - top - MARGIN) / this.#scale + y };
+  }
+}

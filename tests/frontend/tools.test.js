@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { hierarchyOf } from "../../frontend/src/layout/hierarchy.js";
+import { allOpen, around, openedTo, visibleCount } from "../../frontend/src/layout/opening.js";
+import { visibleOf } from "../../frontend/src/layout/visible.js";
+import { bytesText, measured, savedBytes } from "../../frontend/src/measure.js";
+import { pathBetween } from "../../frontend/src/path.js";
+import { search } from "../../frontend/src/search.js";
+import { readStep } from "../../frontend/src/wire.js";
+import { chain, edges, graphOf, node, scalar } from "./graphs.js";
+
+const GROUPS = [
+  { id: "g0", parent: null, kind: "module", label: "net", type: "Net", line: 1 },
+  { id: "g1", parent: "g0", kind: "module", label: "net.first", type: "Linear(2, 2)", line: 1 },
+];
+
+function nested() {
+  return graphOf({
+    nodes: [
+      node("n0", { kind: "leaf", op: "tensor", names: ["x"], line: 1 }), node("n1", { group: "g1", op: "mul", line: 2 }),
+      node("n2", { group: "g1", op: "addmm", names: ["h"], line: 2 }), node("n3", { group: "g0", op: "relu", line: 3 }), node("n4", { line: 4 }),
+    ],
+    edges: edges("n0>n1 n1>n2 n2>n3 n3>n4 n0>n4"),
+    groups: GROUPS,
+  });
+}
+
+/** @param {Record<string, object>} fields */
+function stepOf(fields) {
+  return readStep({ index: 0, graph: "g", events: [], values: {}, outputs: {}, grads: {}, edge_grads: {}, loss: null, loss_node: null, ...fields });
+}
+
+const seen = (/** @type {object} */ fields) => {
+  const graph = nested();
+  const hierarchy = hierarchyOf(graph);
+  const visible = visibleOf(graph, hierarchy, new Set(["", "g0"]), null);
+  return { graph, hierarchy, visible, step: stepOf(fields) };
+};
+
+test("names come before parts of names, groups before nodes, and shapes may have a star", () => {
+  const searched = seen({ values: { n1: { ...scalar(1), shape: [2, 3] } } });
+  const ids = (/** @type {string} */ query) => search(query, searched).map(({ id }) => id);
+  assert.deepEqual(ids("h"), ["n2"]);
+  assert.deepEqual(ids("net"), ["g0", "g1"]);
+  assert.deepEqual(ids("[2, *]"), ["n1"]);
+  assert.deepEqual(ids("2x3"), ["n1"]);
+  assert.deepEqual(ids("line 2"), ["n1", "n2"]);
+  assert.deepEqual(ids(":3"), ["n3"]);
+  assert.deepEqual(ids("  "), []);
+});
+
+test("the way to the loss is what lies after the node and before the loss", () => {
+  const graph = nested();
+  assert.deepEqual([...pathBetween(graph, "n2", "n4").nodes].sort(), ["n2", "n3", "n4"]);
+  assert.deepEqual([...pathBetween(graph, "n0", "n4").edges].sort(), ["e0", "e1", "e2", "e3", "e4"]);
+  assert.equal(pathBetween(graph, "n4", "n0").nodes.size, 0);
+});
+
+test("a closed group has the largest gradient of what is inside, and one that is not a number wins", () => {
+  const { items, ticks } = measured("gradient", seen({ grads: { n1: scalar(1e-8), n2: scalar(0.01), n4: { ...scalar(0), nan: 1, values: ["NaN"] } } }));
+  assert.equal(items.get("g1").value, 0.01);
+  assert.equal(items.get("g1").level, 0.5);
+  assert.equal(items.get("n4").alarm, "odd");
+  assert.equal(items.has("n0"), false);
+  assert.deepEqual(ticks, ["1e\u22127", "0.01", "1000.0"]);
+  assert.equal(measured("gradient", seen({ grads: { n3: scalar(1e-8) } })).items.get("n3").alarm, "vanishing");
+  assert.equal(measured("gradient", seen({ grads: { n3: scalar(1e5) } })).items.get("n3").alarm, "exploding");
+});
+
+test("bytes for backward are what torch says, or else what the shapes say", () => {
+  const saved = [{ name: "self", node: null, shape: [10, 4], dtype: "torch.float32" }, { name: "dim", node: null, shape: null, dtype: null }];
+  assert.equal(savedBytes(node("a", { saved })), 160);
+  assert.equal(savedBytes(node("a", { saved, saved_bytes: 96 })), 96);
+  assert.equal(savedBytes(node("a")), null);
+  assert.equal(bytesText(160), "160 B");
+  assert.equal(bytesText(3_145_728), "3.1 MB");
+});
+
+test("all opens level by level and stops before there is too much", () => {
+  const hierarchy = hierarchyOf(chain(10_000));
+  const { open, closed } = allOpen(hierarchy, 300);
+  assert.ok(closed > 0);
+  assert.ok(visibleCount(hierarchy, open) <= 300);
+  assert.equal(allOpen(hierarchyOf(nested())).closed, 0);
+});
+
+test("to see a node the groups around it open, and nothing else", () => {
+  const hierarchy = hierarchyOf(nested());
+  assert.deepEqual(around(hierarchy, "n2"), ["g0", "g1"]);
+  assert.deepEqual([...openedTo(hierarchy, new Set([""]), "n2")], ["", "g0", "g1"]);
+  const open = new Set(["", "g0", "g1"]);
+  assert.equal(openedTo(hierarchy, open, "n2"), open);
+});
