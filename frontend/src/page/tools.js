@@ -16,6 +16,7 @@ import { dimBeside, highlight, tint } from "../stage/tint.js";
 import { showCrumbs } from "./crumbs.js";
 import { wireMenu } from "./menu.js";
 import { part } from "./parts.js";
+import { wireSaving } from "./saving.js";
 import { Searching } from "./searching.js";
 
 /** For so many milliseconds a word about what was done is shown. */
@@ -57,6 +58,7 @@ export class Tools {
     part("path").addEventListener("click", () => this.#togglePath());
     wireMenu("measure-open", "measure-menu");
     wireMenu("save-open", "save-menu");
+    wireSaving(store, picture, (words) => this.#say(words));
     this.#wireMeasure();
     picture.watch(() => this.#drawn());
     store.watch((state, before) => this.#present(state, before));

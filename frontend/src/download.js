@@ -1,0 +1,27 @@
+/** What is fetched from the server to be saved: a face for pictures, and the whole trace of a snippet. */
+
+const FACE = new URL("../assets/fonts/jetbrains-mono.woff2", import.meta.url);
+
+/** @returns {Promise<string>} the face of the stage as a data URL; "" when the server does not give it */
+export async function fetchFace() {
+  const response = await fetch(FACE).catch(() => null);
+  if (!response?.ok) return "";
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return `data:font/woff2;base64,${btoa(text)}`;
+}
+
+/**
+ * Runs the snippet once more, because the page itself keeps no more of a long run than it has room for.
+ *
+ * @param {string} code
+ * @returns {Promise<string>} JSON, as `POST /api/graph` answers it
+ * @throws {Error} when the server refuses or does not answer
+ */
+export async function fetchTrace(code) {
+  const headers = { "content-type": "application/json" };
+  const response = await fetch("api/graph", { method: "POST", headers, body: JSON.stringify({ code }) });
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  return response.text();
+}
