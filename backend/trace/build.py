@@ -40,6 +40,7 @@ class Builder:
         graph = layout.graph()
         digest = hashlib.blake2b(msgspec.msgpack.encode(graph), digest_size=8).hexdigest()
         message = layout.step_message(digest)
+        step.number = message.loss
         if digest in self.sent:
             return [message]
         self.sent.add(digest)

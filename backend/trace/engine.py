@@ -28,7 +28,8 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     if recorder.skipping:
         with recorder.paused():
             result = engine(outputs, *args, **kwargs)
-        recorder.passed_backward()
+            loss = _number(outputs[0])
+        recorder.passed_backward(loss)
         return result
     roots = [o for o in outputs if isinstance(o, torch.Tensor) and o.grad_fn is not None]
     if any(node.leaf is None and node.op is not None for node in recorder.step.engine):
@@ -47,7 +48,13 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
             return engine(outputs, *args, **kwargs)
     finally:
         watch.finish(older)
-        step.closed = True
+        recorder.close(step)
+
+
+def _number(root: Any) -> float | None:
+    """The loss, if backward began at one number."""
+    plain = isinstance(root, torch.Tensor) and root.numel() == 1 and not root.is_meta and not root.is_complex()
+    return float(root) if plain else None
 
 
 def survey(recorder: Recorder, roots: list[torch.Tensor]) -> None:

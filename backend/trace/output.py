@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from time import perf_counter
 from typing import Final, Literal
 
 from backend.trace.source import Source, learner_site
 
 Stream = Literal["stdout", "stderr"]
+
+AT_LEAST_SECONDS: Final = 0.1
+"""Whole lines are sent so often, for who watches; in between they are collected."""
 
 STREAMS: Final[tuple[Stream, ...]] = ("stdout", "stderr")
 
@@ -27,6 +31,7 @@ class Printed(io.TextIOBase):
         self._text: list[str] = []
         self._line: int | None = None
         self._held = 0
+        self._flushed = 0.0
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # typeshed has it as an attribute
@@ -57,10 +62,13 @@ class Printed(io.TextIOBase):
             self._line = line
         self._text.append(text[:room])
         self._held += len(text)
+        if text.endswith("\n") and perf_counter() - self._flushed > AT_LEAST_SECONDS:
+            self.flush()
         return len(text)
 
     def flush(self) -> None:
         """Send what is kept."""
+        self._flushed = perf_counter()
         if self._text:
             text, self._text, self._held = "".join(self._text), [], 0
             self._send(self._stream, text, self._line)

@@ -17,6 +17,7 @@ from backend.trace.ledger import Ledger
 from backend.trace.records import Call, Op, OpInfo, Site, Step, Update, Value
 from backend.trace.source import learner_site
 from backend.trace.summary import Summaries, Summariser
+from backend.trace.turns import Turns
 
 FORWARD, BACKWARD, UPDATE, ZERO_GRAD = range(4)
 """Places in `wire.messages.PHASES`."""
@@ -65,6 +66,9 @@ class Recorder(Ledger):
         self._forward_part: Summaries = []
         self.survey: Callable[[Recorder, list[_Tensor]], None] | None = None
         """Looks at the autograd graph of a step that ends without a backward."""
+        self.turns: Turns | None = None
+        self.turned: Callable[[Step], None] | None = None
+        """Called at the end of every step, also of those that are not told in full."""
 
     # forward
 
@@ -225,7 +229,13 @@ class Recorder(Ledger):
 
     def _afterthought(self, op: Op) -> bool:
         step = self.step
-        return bool(op.inputs) and all(v.op is not None and v.step is step for v in op.inputs)
+        if op.inputs and all(v.op is not None and v.step is step for v in op.inputs):
+            return True
+        return not op.grad_enabled and self._goes_on()
+
+    def _goes_on(self) -> bool:
+        """Without gradients, and with a loop that has not gone back to its top: a validation, part of this step."""
+        return self.turns is not None and self.turns.goes_on()
 
     # steps
 
@@ -246,6 +256,8 @@ class Recorder(Ledger):
             return
         if not self.skipping:
             self.emit(step, summaries)
+        if self.turned is not None:
+            self.turned(step)
         self.forget(step.ops)
         self.step = Step(step.index + 1)
         self.skipping = self.sampled and not is_sampled(step.index + 1)
@@ -254,7 +266,7 @@ class Recorder(Ledger):
 
     def skips(self, info: OpInfo, args: tuple[Any, ...]) -> bool:
         """Whether an op that has not run yet lies in a step that is not told in full."""
-        if self.step.closed and self._begins(info, args):
+        if self.step.closed and self._begins(info, args) and (_grad_enabled() or not self._goes_on()):
             self.next_step()
         return self.skipping
 
@@ -265,10 +277,18 @@ class Recorder(Ledger):
             self.zero_grad(held[0], None)
         return bool(tensors) and not (info.writes or held or info.packet in ("_local_scalar_dense", "detach"))
 
-    def passed_backward(self) -> None:
-        """A backward that nobody watched."""
+    def close(self, step: Step) -> None:
+        """The step has had a backward, or an update: what comes then is an afterthought, or the next step."""
+        if not step.closed:
+            step.closed = True
+            if self.turns is not None:
+                self.turns.close()
+
+    def passed_backward(self, loss: float | None) -> None:
+        """A backward that nobody watched, from that loss."""
         self.backwards += 1
-        self.step.closed = True
+        self.step.number = loss
+        self.close(self.step)
         for leaf in self.leaves.values():
             tensor = leaf.ref()
             if tensor is not None and tensor.grad is not None:
@@ -342,7 +362,7 @@ class Recorder(Ledger):
     def update(self, leaf: Value, optimizer: str | None, site: Site | None) -> None:
         """A leaf was written by an optimizer or by the learner's own line."""
         step = self.step
-        step.closed = True
+        self.close(step)
         if id(leaf) not in step.updates:
             step.updates[id(leaf)] = Update(leaf, optimizer, site)
             step.events.append((UPDATE, leaf, site))

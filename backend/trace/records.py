@@ -144,7 +144,7 @@ class Update:
 class Step:
     """One pass, as it is recorded. `events` holds (phase, what, site) with what an Op, EngineNode, edge or Value."""
 
-    __slots__ = ("closed", "engine", "events", "index", "loss", "mentioned", "ops", "updates")
+    __slots__ = ("closed", "engine", "events", "index", "loss", "mentioned", "number", "ops", "updates")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -154,4 +154,6 @@ class Step:
         self.updates: dict[int, Update] = {}
         self.mentioned: list[Value] = []
         self.loss: Value | None = None
+        self.number: float | None = None
+        """The loss, once it is known as a number."""
         self.closed = False

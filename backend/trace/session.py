@@ -26,6 +26,7 @@ from backend.snippet import Snippet, parse
 from backend.trace.bindings import bindings
 from backend.trace.build import Builder
 from backend.trace.engine import survey
+from backend.trace.loops import Loops
 from backend.trace.modes import Watching
 from backend.trace.names import Names
 from backend.trace.output import STREAMS, Printed, Stream
@@ -34,7 +35,17 @@ from backend.trace.recorder import Recorder
 from backend.trace.records import Step
 from backend.trace.source import FILENAME, Source
 from backend.trace.summary import Summaries
-from backend.wire.messages import DoneMessage, Job, NoticeMessage, OutputMessage, ProblemMessage, ResultMessage
+from backend.trace.turns import Turns
+from backend.wire.messages import (
+    DoneMessage,
+    Job,
+    NoticeMessage,
+    OutputMessage,
+    ProblemMessage,
+    ProgressMessage,
+    ResultMessage,
+    ScalarsMessage,
+)
 
 _COLLECT = (400_000, 20, 100)
 """Cyclic garbage is collected rarely: each collection looks at every object that the recorder keeps."""
@@ -54,6 +65,7 @@ class Session:
         self.namespace = self.module.__dict__
         self.recorder = Recorder(job.preview, self._on_step, sampled=job.trace == "sampled")
         self.recorder.survey = survey
+        self.recorder.turned = self._on_turn
         self.names = Names(self.recorder, self.source, self.namespace)
         self.builder = Builder(self.source, self.names, self.recorder.module_calls)
         self.budget = [job.output_bytes]
@@ -127,8 +139,26 @@ class Session:
                 break
         self.trace_seconds += time.perf_counter() - started
 
+    def _on_turn(self, step: Step) -> None:
+        """A step is over, told in full or not: its numbers, and how far the run has got."""
+        turns = self.recorder.turns
+        if turns is None:
+            return
+        started = time.perf_counter()
+        with self.recorder.paused():
+            turn = turns.end(closed=step.closed)
+            progress = turns.progress()
+        traced = not self.recorder.skipping
+        self.send(
+            ScalarsMessage(index=step.index, loss=step.number, values=turn.values, traced=traced, loops=turn.loops)
+        )
+        if progress is not None:
+            self.send(ProgressMessage(step=progress.step, rate=progress.rate, total=progress.total, left=progress.left))
+        self.trace_seconds += time.perf_counter() - started
+
     def _execute(self, snippet: Snippet) -> None:
         self._prepare()
+        self.recorder.turns = Turns(Loops(snippet.tree), self.namespace)
         body, last = self._compile(snippet)
         started = time.perf_counter()
         before = self.trace_seconds

@@ -1,0 +1,191 @@
+"""In which turn of which loops the snippet is, and what its names hold at the end of each.
+
+A step is closed by its first backward or update. That is when the loop variables are read: by the time that the next
+step begins, they have moved on. What the turn computed for itself is read as late as that, so that an accuracy computed
+after the update counts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from types import FrameType
+from typing import Any, Final
+
+import torch
+
+from backend.schema import Number
+from backend.trace.loops import Loop, Loops, length
+from backend.trace.source import FILENAME
+
+NAMES_LIMIT: Final = 64
+"""Scalars of one turn that are told."""
+
+TEXT_LIMIT: Final = 40
+"""Characters of a loop variable's value that are told."""
+
+PAUSE_SECONDS: Final = 0.25
+"""Between two words about progress."""
+
+Place = tuple[FrameType, tuple[Loop, ...]]
+
+
+@dataclass
+class Progress:
+    """How far the innermost loops have got."""
+
+    step: int
+    rate: float
+    total: int | None
+    left: float | None
+
+
+@dataclass
+class Turn:
+    """What is told of one turn."""
+
+    loops: dict[str, int | float | str] = field(default_factory=dict)
+    values: dict[str, Number] = field(default_factory=dict)
+
+
+class Turns:
+    """Follows the loops around each step."""
+
+    def __init__(self, loops: Loops, namespace: dict[str, Any]) -> None:
+        self._loops = loops
+        self._namespace = namespace
+        self._frame: FrameType | None = None
+        """The innermost frame of the snippet in which the step that was closed last is inside a loop."""
+        self._around: tuple[Loop, ...] = ()
+        self._line = 0
+        self._told: dict[str, int | float | str] = {}
+        self._counted = _Counter()
+
+    def close(self) -> None:
+        """A step has had its first backward, or its first update."""
+        places = self._places()
+        self._told = {}
+        counted: list[tuple[int, Any]] = []
+        total: int | None = 1
+        for frame, around in places:
+            for loop in around:
+                for name in loop.variables:
+                    value = _lookup(frame, name)
+                    if type(value) in (int, float) or (type(value) is str and len(value) <= TEXT_LIMIT):
+                        counted.append((loop.line, value))
+                        if not name.startswith("_"):
+                            self._told[name] = value
+                total = self._counted.times(loop, frame, total)
+        self._counted.turn(tuple(loop.line for _, around in places for loop in around), counted, total)
+        self._frame, self._around = places[-1] if places else (None, ())
+        self._line = self._frame.f_lineno if self._frame is not None else 0
+
+    def goes_on(self) -> bool:
+        """Whether the snippet is still in the turn in which the last step was closed: a loop goes on downwards."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and frame is not self._frame:
+            frame = frame.f_back
+        return frame is not None and bool(self._around) and self._line < frame.f_lineno <= self._around[-1].last
+
+    def end(self, *, closed: bool) -> Turn:
+        """The turn that is over: its loop variables, and the numbers that its names hold.
+
+        A step that was never `closed` ends with the snippet: what is in the namespace then is told.
+        """
+        names: Mapping[str, Any] = self._namespace
+        assigned: frozenset[str] | None = None
+        if self._frame is not None and closed:
+            names = self._frame.f_locals
+            assigned = self._around[-1].assigned if self._around else None
+        turn = Turn(self._told)
+        for name in list(names) if assigned is None else assigned:
+            number = None if name.startswith("_") else _number(names.get(name))
+            if number is not None and name not in self._told and len(turn.values) < NAMES_LIMIT:
+                turn.values[name] = number
+        self._told = {}
+        return turn
+
+    def progress(self) -> Progress | None:
+        """How far the loops have got, if it is time to say so."""
+        return self._counted.progress()
+
+    def _places(self) -> list[Place]:
+        """The frames of the snippet that are inside loops, outermost first."""
+        found: list[Place] = []
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None:
+            if frame.f_code.co_filename is FILENAME:
+                around = self._loops.around(frame.f_lineno)
+                if around:
+                    found.append((frame, around))
+            frame = frame.f_back
+        found.reverse()
+        return found
+
+
+class _Counter:
+    """Counts turns, and estimates how many are left."""
+
+    def __init__(self) -> None:
+        self._where: tuple[int, ...] = ()
+        self._at: list[tuple[int, Any]] = []
+        self._done = 0
+        self._total: int | None = None
+        self._began = self._said = perf_counter()
+        self._lengths: dict[int, int | None] = {}
+
+    def times(self, loop: Loop, frame: FrameType, total: int | None) -> int | None:
+        """`total` times how often `loop` turns; None where either is not known."""
+        if loop.line not in self._lengths:
+            self._lengths[loop.line] = length(loop.over, lambda name: _found(frame, name))
+        turns = self._lengths[loop.line]
+        return None if total is None or turns is None else total * turns
+
+    def turn(self, where: tuple[int, ...], at: list[tuple[int, Any]], total: int | None) -> None:
+        """A step was closed inside the loops at lines `where`, whose variables were `at`."""
+        if where != self._where:
+            self._where, self._done = where, 0
+            self._began = self._said = perf_counter()
+        elif at and at == self._at:
+            return  # a second backward in the same turn
+        self._at, self._total = at, total
+        self._done += 1
+
+    def progress(self) -> Progress | None:
+        now = perf_counter()
+        if not self._where or now - self._said < PAUSE_SECONDS:
+            return None
+        self._said = now
+        rate = self._done / (now - self._began)
+        total = None if self._total is None else max(self._total, self._done)
+        left = None if total is None or not rate else (total - self._done) / rate
+        return Progress(self._done, rate, total, left)
+
+
+def _lookup(frame: FrameType, name: str) -> Any:
+    try:
+        return _found(frame, name)
+    except KeyError:
+        return None
+
+
+def _found(frame: FrameType, name: str) -> Any:
+    local = frame.f_locals
+    return local[name] if name in local else frame.f_globals[name]
+
+
+def _number(held: Any) -> float | None:
+    """The number that a name holds, if it holds one."""
+    kind = type(held)
+    if kind is float or kind is int:
+        return float(held) if kind is float or abs(held) < 2**53 else None
+    if not isinstance(held, torch.Tensor) or held.numel() != 1 or held.is_meta or held.is_complex():
+        return None
+    if held.layout is not torch.strided:
+        return None
+    try:
+        return float(held.detach())
+    except Exception:  # a tensor inside torch.func's transforms has no value to give
+        return None
