@@ -13,6 +13,7 @@ import { gradText, isScalar, shapeText } from "./tensor.js";
  * @property {string} text the rule in torch's words
  * @property {string} source where the rule stands
  * @property {Term[]} terms `= 1.0 · 5.0 = 5.0`; empty without numbers to fill in
+ * @property {number} place of the input, as edges count them
  * @property {string} wanted what the gradient is of: the input's name
  */
 
@@ -36,6 +37,7 @@ export function chainRules(node, graph, step) {
       text: derivative.text,
       source: derivative.source,
       terms: result ? filledIn(derivative.text, known, result) : [],
+      place: derivative.target_input,
       wanted: source?.names.at(-1) ?? derivative.input,
     };
   });
