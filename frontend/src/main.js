@@ -8,7 +8,7 @@ import { Code } from "./page/code.js";
 import { inspect, wireInspector } from "./page/inspecting.js";
 import { openTab, wireTabs } from "./page/parts.js";
 import { PictureOnStage } from "./page/picture.js";
-import { wireTimeline } from "./page/playing.js";
+import { Playing } from "./page/playing.js";
 import { Running } from "./page/running.js";
 import { Store } from "./page/store.js";
 import { greet, tellOutput } from "./page/telling.js";
@@ -42,10 +42,10 @@ function selectAndReveal(selection) {
 // Watchers hear of a change in this order: the words and the timeline first, then what is measured against them.
 const code = new Code(store, () => void running.run());
 const running = new Running(store, () => code.text);
-wireTimeline(store);
 const picture = new PictureOnStage(store, drawing, select);
 new Tools(store, picture);
 wireInspector(store, selectAndReveal);
+void new Playing(store, picture, code);
 tellOutput(store, { onLine: (line) => code.goTo(line), onRetry: () => void running.run() });
 wireTabs();
 wireTheme(() => {

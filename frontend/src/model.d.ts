@@ -107,6 +107,8 @@ export interface State {
   /** Place in `run.steps`, not the step's own index. */
   step: number;
   selection: Selection | null;
+  /** The line of the code that happens, where it is not that of what is selected. */
+  line: number | null;
   /** Opened groups, by group id, per graph id. */
   open: ReadonlyMap<string, ReadonlySet<string>>;
   trouble: Trouble | null;
@@ -122,7 +124,7 @@ export type Message =
   | { type: "trouble"; trouble: Trouble }
   | { type: "health"; health: Health }
   | { type: "edited" }
-  | { type: "select"; selection: Selection | null }
+  | { type: "select"; selection: Selection | null; line?: number | null }
   | { type: "open"; graph: string; groups: ReadonlySet<string> }
   | { type: "toggle"; graph: string; group: string }
   | { type: "step"; step: number };
@@ -223,6 +225,8 @@ export interface Card extends Size {
   grad: string;
   /** `6.0 + 6.0 + 1.0 = 13.0` where several gradients meet. */
   sum: string;
+  /** `5.0 → 4.4 · SGD`: what the step made of a parameter. */
+  after: string;
   heat: Heat | null;
   gradHeat: Heat | null;
   /** "NaN starts here", "NaN", "∞"; "" where all is finite. */

@@ -8,6 +8,7 @@ export const START = {
   run: null,
   step: 0,
   selection: null,
+  line: null,
   open: new Map(),
   trouble: null,
   health: null,
@@ -35,7 +36,7 @@ export function next(state, message, toggle) {
     case "edited":
       return state.stale ? state : { ...state, stale: true };
     case "select":
-      return same(state.selection, message.selection) ? state : { ...state, selection: message.selection };
+      return selected(state, message.selection, message.line ?? null);
     case "toggle": {
       const before = state.open.get(message.graph) ?? new Set();
       const open = new Map(state.open).set(message.graph, toggle(before, message.group, message.graph));
@@ -48,6 +49,16 @@ export function next(state, message, toggle) {
     default:
       return state;
   }
+}
+
+/**
+ * @param {State} state
+ * @param {State["selection"]} selection
+ * @param {number | null} line
+ * @returns {State}
+ */
+function selected(state, selection, line) {
+  return same(state.selection, selection) && state.line === line ? state : { ...state, selection, line };
 }
 
 /**
@@ -70,7 +81,7 @@ function answered(state, run) {
   const stays = state.selection?.type === "line" || alike;
   return {
     ...state, phase: "done", run, step, trouble: null, stale: false,
-    selection: stays ? state.selection : null,
+    selection: stays ? state.selection : null, line: null,
   };
 }
 
@@ -84,5 +95,5 @@ function stepped(state, wanted) {
   const step = Math.max(0, Math.min(steps.length - 1, wanted));
   if (step === state.step || !steps[step]) return state;
   const stays = state.selection?.type === "line" || steps[step].graph === steps[state.step]?.graph;
-  return { ...state, step, selection: stays ? state.selection : null };
+  return { ...state, step, selection: stays ? state.selection : null, line: null };
 }

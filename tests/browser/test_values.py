@@ -90,6 +90,6 @@ def test_steps_of_a_loop_are_chosen_and_keep_their_places(open_page: Open) -> No
     screen.wait()
     assert "step 1 of 6" in (shown.text_content() or "")
     assert "loss 9.0" in (shown.text_content() or "")
-    assert screen.words(screen.node("w"))[2:] == ["5.0", "grad 6.0"]
+    assert screen.words(screen.node("w"))[2:] == ["5.0", "grad 6.0", "5.0 → 4.4 · SGD"]
     after = screen.rects('[data-node][data-name="loss"]')[0]
     assert (before["left"], before["top"]) == (after["left"], after["top"])

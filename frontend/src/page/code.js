@@ -47,6 +47,11 @@ export class Code {
     return this.#editor.code;
   }
 
+  /** @param {(line: number, role: "value" | "grad") => boolean} isAhead the value beside a line is not there yet */
+  veil(isAhead) {
+    this.#editor.veil(isAhead);
+  }
+
   /** @param {number} line */
   goTo(line) {
     openTab("editor");
@@ -77,7 +82,7 @@ export class Code {
     this.#editor.dim(state.stale);
     const moved = state.run !== before.run || state.step !== before.step;
     if (moved) this.#annotate(state);
-    if (moved || state.selection !== before.selection) this.#showChoice(state, before);
+    if (moved || state.selection !== before.selection || state.line !== before.line) this.#showChoice(state, before);
   }
 
   /** @param {State} state */
@@ -95,12 +100,14 @@ export class Code {
    */
   #showChoice(state, before) {
     const { selection } = state;
+    const place = state.line ?? (selection?.type === "line" ? Number(selection.id) : null);
     const graph = subjectOf(state)?.graph;
     const edge = selection?.type === "edge" ? graph?.edges.get(selection.id) : undefined;
     const node = graph?.nodes.get(edge?.target ?? (selection?.type === "node" ? selection.id : ""));
-    const span = node?.line ? spanOf(node, node.line) : null;
-    const line = selection?.type === "line" ? spanOf(WHOLE, Number(selection.id)) : null;
-    this.#editor.choose(span ?? line, span !== null && selection !== before.selection);
+    const span = place === null && node?.line ? spanOf(node, node.line) : null;
+    const line = place === null ? null : spanOf(WHOLE, place);
+    const moved = selection !== before.selection || state.line !== before.line;
+    this.#editor.choose(span ?? line, moved && (span !== null || state.line !== null));
   }
 }
 

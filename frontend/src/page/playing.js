@@ -1,11 +1,311 @@
-/** The timeline in the page. */
+/** The playback in the page: its clock, its keys, and all that follows it: stage, timeline, code, spoken words. */
 
+/** @import {Selection, State, StepModel, Tensor} from "../model.d.ts" */
+/** @import {Told} from "../narration.js" */
+/** @import {Wish} from "../panels/timeline.js" */
+/** @import {Command, Reel} from "../player.js" */
+/** @import {Code} from "./code.js" */
+/** @import {PictureOnStage} from "./picture.js" */
 /** @import {Store} from "./store.js" */
 
-import { showTimeline } from "../panels/timeline.js";
+import { leftoverOf } from "../leftover.js";
+import { narrate, positionText } from "../narration.js";
+import { Timeline } from "../panels/timeline.js";
+import { phasesOf, placed } from "../phases.js";
+import { durations, moved, REST } from "../player.js";
+import { ARRIVAL, Motion } from "../stage/motion.js";
+import { Score } from "../stage/moment.js";
+import { commandOf } from "./keys.js";
+import { aheadOf, eventOf, selectionAt } from "./moment.js";
 import { part } from "./parts.js";
+import { stepOf, subjectOf } from "./subject.js";
 
-/** @param {Store} store */
-export function wireTimeline(store) {
-  store.watch((state) => showTimeline(part("timeline"), state.run, state.step, (step) => store.send({ type: "step", step })));
+/** In milliseconds. Events that go by quicker choose nothing: editor and inspector would only flicker. */
+const SLOW_ENOUGH = 150;
+/** A screen reader is told no more often than this while playing. */
+const SPOKEN = 2500;
+/** A frame that took longer counts as this long: a page that slept does not leap. */
+const LONGEST_FRAME = 100;
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+
+export class Playing {
+  #store;
+  #picture;
+  #code;
+  #timeline;
+  #motion;
+  #position = REST;
+  /** @type {Reel} */
+  #reel;
+  /** @type {WeakMap<object, Float64Array>} */
+  #durations = new WeakMap();
+  /** @type {Score | null} */
+  #score = null;
+  #frame = 0;
+  #before = 0;
+  #spoken = 0;
+  /** @type {{step: StepModel | null, at: number, position: string, narration: string}} */
+  #said = { step: null, at: -1, position: "", narration: "" };
+  /** @type {{step: StepModel, grads: Map<string, Tensor>} | null} */
+  #leftover = null;
+  /** @type {{reached: number, step: StepModel | null}} */
+  #veiled = { reached: Infinity, step: null };
+  /** The moment whose node and line were chosen last. */
+  #chosen = { step: -1, at: -1, full: true };
+  /** The focus was set with a pointer. */
+  #pointed = false;
+  /** Selections that the playback itself made. @type {WeakSet<Selection>} */
+  #own = new WeakSet();
+  /** @type {(() => void)[]} */
+  #watchers = [];
+
+  /**
+   * @param {Store} store
+   * @param {PictureOnStage} picture
+   * @param {Code} code
+   */
+  constructor(store, picture, code) {
+    this.#store = store;
+    this.#code = code;
+    this.#picture = picture;
+    this.#motion = new Motion(picture.stage);
+    this.#timeline = new Timeline(part("timeline"), (wish) => this.#wish(wish));
+    const steps = () => store.state.run?.steps ?? [];
+    this.#reel = {
+      get steps() {
+        return steps().length;
+      },
+      growing: false,
+      length: (step) => steps()[step]?.events.length ?? 0,
+      duration: (step, at) => this.#lasting(step)[at] ?? 1000,
+    };
+    store.watch((state, before) => this.#heard(state, before));
+    picture.watch(() => this.#drawn());
+    document.addEventListener("keydown", (event) => this.#key(event), true);
+    document.addEventListener("pointerdown", () => (this.#pointed = true), true);
+    this.#measure();
+    this.#show();
+  }
+
+  get position() {
+    return this.#position;
+  }
+
+  /** Where a button that follows a live run goes. */
+  get slot() {
+    return this.#timeline.slot;
+  }
+
+  /** What is being said: the sentence about the event. */
+  get narration() {
+    const told = this.#told();
+    return told ? narrate(this.#position.at, told) : "";
+  }
+
+  /** @param {() => void} watcher called after the position changed */
+  watch(watcher) {
+    this.#watchers.push(watcher);
+  }
+
+  /** @param {Command} command */
+  do(command) {
+    const before = this.#position;
+    this.#position = moved(before, command, this.#reel);
+    if (this.#position === before) return;
+    if (this.#position.step !== this.#store.state.step && this.#reel.steps > 0) {
+      this.#store.send({ type: "step", step: this.#position.step });
+    }
+    this.#show();
+    this.#wake();
+  }
+
+  /** @param {Wish} wish */
+  #wish(wish) {
+    const { step, full } = this.#position;
+    if (wish.type === "seek") this.do({ type: "seek", step, at: wish.at });
+    else if (wish.type !== "show") this.do(wish);
+    else if (full) this.do(wish);
+    else this.do({ type: "step", by: wish.step - step });
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.key === "Tab") this.#pointed = false;
+    const command = commandOf(event, this.#pointed);
+    if (!command) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.do(command);
+  }
+
+  /** Keeps the clock going while there is something to move. */
+  #wake() {
+    if (this.#frame !== 0 || !this.#moves()) return;
+    this.#before = performance.now();
+    this.#frame = requestAnimationFrame((now) => this.#tick(now));
+  }
+
+  #moves() {
+    return this.#position.playing || this.#position.progress < 1;
+  }
+
+  /** @param {number} now */
+  #tick(now) {
+    const ms = Math.min(LONGEST_FRAME, Math.max(0, now - this.#before));
+    this.#before = now;
+    if (this.#isDrawn()) this.do({ type: "tick", ms });
+    this.#frame = this.#moves() ? requestAnimationFrame((later) => this.#tick(later)) : 0;
+  }
+
+  /** The stage shows the step that is played; until then the clock waits. */
+  #isDrawn() {
+    return this.#score !== null && this.#score.subject.step === subjectOf(this.#store.state)?.step;
+  }
+
+  /**
+   * @param {State} state
+   * @param {State} before
+   */
+  #heard(state, before) {
+    if (state.run !== before.run) this.#changed(state, before);
+    else if (state.step !== before.step && state.step !== this.#position.step) this.do({ type: "show", step: state.step });
+    if (state.run !== before.run || state.step !== before.step) {
+      this.#measure();
+      this.#show();
+    }
+    const { selection } = state;
+    if (selection && selection !== before.selection && !this.#own.has(selection)) this.#goTo(selection);
+  }
+
+  /**
+   * @param {State} state
+   * @param {State} before
+   */
+  #changed({ run, step }, { run: old }) {
+    const [first] = run?.steps ?? [];
+    const goesOn = first !== undefined && old?.steps[0] === first && (run?.steps.length ?? 0) >= old.steps.length;
+    this.do(goesOn ? { type: "grown" } : { type: "load", step });
+  }
+
+  /** @param {Selection} selection chosen by hand: the playhead goes there */
+  #goTo(selection) {
+    const subject = subjectOf(this.#store.state);
+    const { at, step, full } = this.#position;
+    const event = subject ? eventOf(selection, subject, at) : -1;
+    if (event < 0 || event === at) return;
+    this.#chosen = { step, at: event, full };
+    this.do(full ? { type: "choose", at: event } : { type: "seek", step, at: event });
+  }
+
+  #drawn() {
+    const { seen, stage } = this.#picture;
+    const { segments } = stage.shown?.picture ?? {};
+    if (!seen || !segments) this.#score = null;
+    else if (seen.step !== this.#score?.subject.step || segments !== this.#score.subject.segments) {
+      const { graph, step, visible } = seen;
+      this.#score = new Score({ graph, step, segments, shownBy: visible.shownBy, leftover: this.#leftoverOf(step) });
+    }
+    this.#motion.begin(this.#score);
+    this.#show();
+  }
+
+  /** @returns {Told | null} */
+  #told() {
+    const subject = subjectOf(this.#store.state);
+    if (!subject) return null;
+    const { run, graph, step } = subject;
+    return { graph, step, lines: run.lines, leftover: this.#leftoverOf(step) };
+  }
+
+  /** @param {StepModel} step */
+  #leftoverOf(step) {
+    if (this.#leftover?.step !== step) {
+      const { run, step: place } = this.#store.state;
+      const raw = run?.steps[place - 1];
+      this.#leftover = { step, grads: leftoverOf(raw ? stepOf(raw) : null, step) };
+    }
+    return this.#leftover.grads;
+  }
+
+  /**
+   * @param {number} step
+   * @returns {Float64Array} milliseconds of each of its events
+   */
+  #lasting(step) {
+    const key = this.#score ?? this.#store.state;
+    const known = this.#durations.get(key);
+    if (known) return known;
+    const events = this.#store.state.run?.steps[step]?.events ?? [];
+    const made = durations(events, (i) => this.#score?.isVisible(i) ?? true);
+    this.#durations.set(key, made);
+    return made;
+  }
+
+  #measure() {
+    const subject = subjectOf(this.#store.state);
+    const { run, step } = this.#store.state;
+    const phases = subject ? placed(phasesOf(subject.step, subject.graph)) : [];
+    const events = subject?.step.events.length ?? 0;
+    this.#timeline.measure({ phases, events, steps: run?.steps.length ?? 0, step, loss: subject?.step.loss ?? null });
+  }
+
+  #show() {
+    const position = this.#position;
+    if (position.step !== this.#store.state.step) return;
+    const told = this.#told();
+    const words = told ? this.#words(told) : { position: "", narration: "" };
+    this.#timeline.show(position, words);
+    if (this.#isDrawn()) this.#motion.show(position, STILL.matches || this.#pace() < SLOW_ENOUGH);
+    if (told) this.#choose(told);
+    if (told) this.#veil(told);
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  /** @param {Told} told */
+  #words(told) {
+    const { at } = this.#position;
+    if (this.#said.step !== told.step || this.#said.at !== at) {
+      this.#said = { step: told.step, at, position: positionText(at, told), narration: narrate(at, told) };
+      this.#speak(this.#said.narration);
+    }
+    return this.#said;
+  }
+
+  /** @returns {number} milliseconds that the event takes now */
+  #pace() {
+    const { step, at, speed, playing } = this.#position;
+    return playing ? this.#reel.duration(step, at) / speed : Infinity;
+  }
+
+  /** @param {string} words for a screen reader; while playing not all, but the newest */
+  #speak(words) {
+    const { playing, full } = this.#position;
+    const now = performance.now();
+    if (full && !playing && this.#spoken === 0) return;
+    if (playing && now - this.#spoken < SPOKEN) return;
+    this.#spoken = now;
+    if (!document.activeElement?.matches(".scrubber")) part("told").textContent = words;
+  }
+
+  /** The values beside the code come when they are computed. @param {Told} told */
+  #veil(told) {
+    const { at, progress, full } = this.#position;
+    const reached = full ? Infinity : at + (progress >= ARRIVAL ? 1 : 0);
+    if (reached === this.#veiled.reached && told.step === this.#veiled.step) return;
+    this.#veiled = { reached, step: told.step };
+    this.#code.veil(full ? () => false : aheadOf(told, reached));
+  }
+
+  /** What happens is chosen: its node or edge, its line. @param {Told} told */
+  #choose({ step }) {
+    const { at, full, step: place } = this.#position;
+    const known = this.#chosen.step === place && this.#chosen.at === at && this.#chosen.full === full;
+    if (known || this.#pace() < SLOW_ENOUGH) return;
+    const wasFull = this.#chosen.full;
+    this.#chosen = { step: place, at, full };
+    if (full && (wasFull || at < step.events.length)) return;
+    const { selection, line } = selectionAt(step, full ? step.events.length : at);
+    if (selection) this.#own.add(selection);
+    this.#store.send({ type: "select", selection, line });
+  }
 }

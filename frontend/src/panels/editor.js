@@ -184,6 +184,7 @@ const LOOK = EditorView.theme({
   ".problem strong": { color: "var(--error)" },
   ".problem p": { margin: "4px 0 0" },
   ".problem .suggestion::before": { content: '"→ "', color: "var(--error)" },
+  ".chip.ahead": { opacity: "0.18" },
   "&.stale .chip": { opacity: "0.45" },
 });
 
@@ -282,6 +283,18 @@ export class Editor {
     this.#view.dispatch({ selection: EditorSelection.cursor(doc.line(line).to), scrollIntoView: true });
     this.#quiet = false;
     this.#view.focus();
+  }
+
+  /**
+   * Makes chips faint whose value is not there yet.
+   *
+   * @param {(line: number, role: "value" | "grad") => boolean} isAhead
+   */
+  veil(isAhead) {
+    for (const chip of this.#view.dom.querySelectorAll(".chip")) {
+      const { chip: line } = /** @type {HTMLElement} */ (chip).dataset;
+      chip.classList.toggle("ahead", isAhead(Number(line), chip.classList.contains("grad") ? "grad" : "value"));
+    }
   }
 
   /** @param {boolean} stale */

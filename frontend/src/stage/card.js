@@ -8,6 +8,7 @@ import { countText } from "../number.js";
 import { gradText, heatOf, heatSize, isScalar, isWritten, norm, shapeText, valueText } from "../tensor.js";
 import { alarmOf } from "./alarm.js";
 import { lossName, sumText } from "./contribution.js";
+import { updateText } from "./update.js";
 import { symbolOf } from "./symbol.js";
 
 /** Advance of the monospaced face, in parts of its size. */
@@ -23,6 +24,8 @@ const TIGHT = 700;
 const NARROW = 480;
 /** Between the heat of a value and that of its gradient. */
 export const HEAT_GAP = 10;
+/** Of a row below a card's words, in pixels. */
+export const ROW = 22;
 const SMALL_THUMB = { width: 44, height: 40 };
 
 /**
@@ -79,7 +82,7 @@ function quietCard(item, scene) {
 
 /** @type {Omit<Card, "id" | "kind">} */
 const BLANK = {
-  width: 0, height: 0, title: "", tag: "", symbol: "", subtitle: "", value: "", grad: "", sum: "",
+  width: 0, height: 0, title: "", tag: "", symbol: "", subtitle: "", value: "", grad: "", sum: "", after: "",
   heat: null, gradHeat: null, alarm: "", spoken: "", line: null,
 };
 
@@ -105,10 +108,11 @@ function sourceCard(node, { graph, step, steady, room }) {
   const head = textWidth(title, 15) + 14 + textWidth(tag, SMALL_TYPE);
   const words = Math.max(head, valueWidth + 18 + gradWidth, room < TIGHT ? 90 : 120);
   const sum = leaf ? sumText(node.id, graph, step) : "";
+  const after = updateText(node.id, step);
   return {
-    ...BLANK, id: node.id, kind: leaf ? "leaf" : "data", title, tag, value: valueText(value), grad, heat, gradHeat, sum,
+    ...BLANK, id: node.id, kind: leaf ? "leaf" : "data", title, tag, value: valueText(value), grad, heat, gradHeat, sum, after,
     subtitle: scalar ? "" : "tensor", spoken: spoken(node, value, gradient), line: node.line,
-    ...withHeats(words, heat, gradHeat, sum),
+    ...withHeats(words, heat, gradHeat, [sum, steady ? after.replace(/[\d.\u2212]+(e\S+)?/gu, "0".repeat(7)) : after]),
   };
 }
 
@@ -130,17 +134,17 @@ function sourceTag(leaf, value, room) {
  * @param {number} words their width
  * @param {Heat | null} heat
  * @param {Heat | null} gradHeat
- * @param {string} sum
+ * @param {string[]} rows below
  * @returns {Size}
  */
-function withHeats(words, heat, gradHeat, sum) {
+function withHeats(words, heat, gradHeat, rows) {
   const size = heatSize(heat);
   const gradSize = heatSize(gradHeat);
   const both = size.width + (gradHeat ? gradSize.width + HEAT_GAP : 0);
   if (heat?.written) {
-    return grown({ width: Math.max(words, both) + 32, height: 86 + Math.max(size.height, gradSize.height) }, sum, 32);
+    return grown({ width: Math.max(words, both) + 32, height: 86 + Math.max(size.height, gradSize.height) }, rows, 32);
   }
-  return grown({ width: words + 32 + (both > 0 ? both + 16 : 0), height: 74 }, sum, 32);
+  return grown({ width: words + 32 + (both > 0 ? both + 16 : 0), height: 74 }, rows, 32);
 }
 
 /**
@@ -164,19 +168,20 @@ function opCard(node, { graph, step, steady }) {
   return {
     ...BLANK, id: node.id, kind: broken ? "break" : "op", title, symbol: symbolOf(node.op), subtitle, value: text, heat, sum,
     spoken: spoken(node, value, gradient), line: node.line,
-    ...grown({ width: 62 + Math.max(first, textWidth(subtitle, SMALL_TYPE)) + side + 26, height: 60 }, sum, 88),
+    ...grown({ width: 62 + Math.max(first, textWidth(subtitle, SMALL_TYPE)) + side + 26, height: 60 }, [sum], 88),
   };
 }
 
 /**
  * @param {Size} size
- * @param {string} sum
- * @param {number} margins left and right of it
- * @returns {Size} with room for the sum of gradients below
+ * @param {string[]} rows the sum of gradients, the update; "" is none
+ * @param {number} margins left and right of them
+ * @returns {Size} with room for them below
  */
-function grown({ width, height }, sum, margins) {
-  if (!sum) return { width: Math.round(width), height };
-  return { width: Math.round(Math.max(width, textWidth(sum, SMALL_TYPE) + margins)), height: height + 22 };
+function grown({ width, height }, rows, margins) {
+  const said = rows.filter((row) => row !== "");
+  const widest = Math.max(0, ...said.map((row) => textWidth(row, SMALL_TYPE) + margins));
+  return { width: Math.round(Math.max(width, widest)), height: height + ROW * said.length };
 }
 
 /**

@@ -54,6 +54,22 @@ function counted(carried, step, scalars) {
 }
 
 /**
+ * @param {Segment} segment
+ * @param {GraphModel} graph
+ * @returns {string} `✂ detach()` on the line into a node where the gradient of something that wants one stops
+ */
+export function cutLabel({ labelled }, { edges, nodes }) {
+  const ends = labelled.map((id) => edges.get(id) ?? { source: "", target: "" })
+    .map(({ source, target }) => [nodes.get(source), nodes.get(target)]);
+  const [first] = ends;
+  const isCut = first && ends.every((end) => end[0]?.requires_grad && end[1]?.kind === "break");
+  if (!isCut) return "";
+  const reason = first[1]?.reason ?? "";
+  const word = /detach\(\)|no_grad\(\)|inference_mode\(\)/.exec(reason)?.[0] ?? "no gradient";
+  return `\u2702 ${word}`;
+}
+
+/**
  * @param {string} node
  * @param {GraphModel} graph
  * @param {StepModel} step
@@ -70,12 +86,49 @@ export function contributions(node, graph, step) {
  * @returns {string} `6.0 + 6.0 + 1.0 = 13.0`; "" unless several scalars meet
  */
 export function sumText(node, graph, step) {
-  const parts = contributions(node, graph, step);
+  return partialSum(node, graph, step, () => true, true);
+}
+
+/**
+ * A sum of which not all has come: what is missing keeps its room, so that nothing moves when it comes.
+ *
+ * @param {string} node
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @param {(edge: string) => boolean} isThere the edge's contribution has come
+ * @param {boolean} isWhole the sum has been made
+ * @returns {string} `6.0 + ?   + 1.0 = ?`; "" unless several scalars meet
+ */
+export function partialSum(node, graph, step, isThere, isWhole) {
+  const edges = (graph.outOf.get(node) ?? []).filter(({ id }) => step.edgeGrads.has(id));
+  const parts = edges.map(({ id }) => /** @type {Tensor} */ (step.edgeGrads.get(id)));
   const total = step.grads.get(node);
   if (parts.length < 2 || !total || !isScalar(total) || !parts.every(isScalar)) return "";
-  const terms = parts.slice(0, WRITTEN + 1).map((part) => gradText(part));
+  const terms = edges.slice(0, WRITTEN + 1).map(({ id }, i) => {
+    const text = gradText(parts[i]);
+    return isThere(id) ? text : missing(text);
+  });
   if (parts.length > terms.length) terms.push("\u2026");
-  return `${summed(terms)} = ${gradText(total)}`;
+  return `${summed(terms)} = ${isWhole ? gradText(total) : "?"}`;
+}
+
+/** @param {string} text @returns {string} equally wide */
+function missing(text) {
+  const room = Math.max(0, text.replace(/^\u2212/, "").length - 1);
+  const left = Math.floor(room / 2);
+  return `${"\u00a0".repeat(left)}?${"\u00a0".repeat(room - left)}`;
+}
+
+/**
+ * @param {readonly string[]} there edges whose gradient has come along a line
+ * @param {number} all that will
+ * @param {StepModel} step
+ * @returns {string} `6.0`, `6.0 + 6.0`, `3 of 12 gradients`
+ */
+export function partialLabel(there, all, step) {
+  const tensors = there.flatMap((id) => step.edgeGrads.get(id) ?? []);
+  if (all > WRITTEN || !tensors.every(isScalar)) return `${there.length} of ${countText(all, "gradient")}`;
+  return summed(tensors.map((tensor) => gradText(tensor)));
 }
 
 /**

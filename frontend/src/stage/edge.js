@@ -18,6 +18,7 @@ export const LABEL_HEIGHT = 28;
  * @property {boolean} backward a gradient came along
  * @property {string} label
  * @property {boolean} [odd] a gradient that came along is not finite
+ * @property {boolean} [cut] the gradient stops here
  */
 
 /**
@@ -35,7 +36,8 @@ export function labelWidth(label) {
  */
 export function drawEdge(drawn, carried) {
   const { edges } = drawn.segment;
-  const lines = svg("g", { class: carried.odd ? "edge odd" : "edge", "data-edge": edges[0], "data-edges": edges.join(" ") });
+  const kind = carried.odd ? "edge odd" : carried.cut ? "edge cut" : "edge";
+  const lines = svg("g", { class: kind, "data-edge": edges[0], "data-edges": edges.join(" ") });
   for (const [className, d] of pathsOf(drawn, carried)) lines.append(svg("path", { class: className, d }));
   const label = carried.label && drawn.label && !drawn.rail ? drawLabel(carried, edges, drawn.label) : null;
   return { lines, label };
@@ -134,7 +136,7 @@ function drawLabel(carried, edges, centre) {
   return svg(
     "g",
     {
-      class: carried.backward ? "label backward-label" : "label",
+      class: carried.backward ? "label backward-label" : carried.cut ? "label cut-label" : "label",
       transform: labelPlace(carried, centre),
       "data-label": edges.join(" "),
       tabindex: 0,

@@ -3,7 +3,7 @@
 /** @import {Box, Card} from "../model.d.ts" */
 
 import { heatSize } from "../tensor.js";
-import { HEAT_GAP, textWidth } from "./card.js";
+import { HEAT_GAP, ROW, textWidth } from "./card.js";
 import { drawHeat } from "./heat.js";
 import { svg, text } from "./svg.js";
 
@@ -79,7 +79,8 @@ function drawSource(card) {
     if (heat) parts.push(drawHeat(heat, right + 16, 37 - size.height / 2, "value"));
     if (gradHeat) parts.push(drawHeat(gradHeat, width - 16 - gradSize.width, 37 - gradSize.height / 2, "grad"));
   }
-  if (card.sum) parts.push(text("sum", 16, height - 12, card.sum));
+  if (card.sum) parts.push(text("sum", 16, height - 12 - (card.after ? ROW : 0), card.sum));
+  if (card.after) parts.push(text("after", 16, height - 12, card.after));
   return parts;
 }
 

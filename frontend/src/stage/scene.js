@@ -9,7 +9,7 @@ import { planOf } from "../layout/plan.js";
 import { SEED, visibleOf } from "../layout/visible.js";
 import { isOddSegment } from "./alarm.js";
 import { cardOf } from "./card.js";
-import { segmentLabel } from "./contribution.js";
+import { cutLabel, segmentLabel } from "./contribution.js";
 import { LABEL_HEIGHT, labelWidth } from "./edge.js";
 import { headerSize } from "./group.js";
 import { FIRST_SCALE } from "./viewport.js";
@@ -89,6 +89,8 @@ function isSpine({ edges }, graph, step) {
 function carry(segment, graph, step, roomy, bare) {
   if (segment.edges.includes(SEED)) return { forward: segment.edges.length > 1, backward: true, label: "" };
   const backward = segment.edges.some((id) => step.edgeGrads.has(id));
+  const cut = backward ? "" : cutLabel(segment, graph);
+  if (cut) return { forward: true, backward, label: bare ? "" : cut, cut: true };
   const label = bare ? "" : segmentLabel(segment, graph, step, roomy);
   return { forward: true, backward, label, odd: isOddSegment(segment, step) };
 }

@@ -103,6 +103,11 @@ export class Stage {
     return this.#layers;
   }
 
+  /** The element that is panned and zoomed, with all layers in it. */
+  get world() {
+    return this.#world;
+  }
+
   /** The outermost element, for a picture of it. */
   get root() {
     return this.#root;

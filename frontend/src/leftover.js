@@ -1,0 +1,19 @@
+/** What stands in a leaf's .grad when a step begins: what the step before left there. Pure. */
+
+/** @import {StepModel, Tensor} from "./model.d.ts" */
+
+/**
+ * @param {StepModel | null} before the step before; null for the first
+ * @param {StepModel} step
+ * @returns {Map<string, Tensor>} leaf -> gradient; empty where the step before is not known or has another graph
+ */
+export function leftoverOf(before, step) {
+  if (!before || before.graph !== step.graph || before.index !== step.index - 1) return new Map();
+  const left = new Map([...before.grads, ...before.leafGrads]);
+  /** @type {Map<string, string>} */
+  const last = new Map();
+  for (const { phase, node } of before.events) {
+    if (node !== null && (phase === "backward" || phase === "zero_grad")) last.set(node, phase);
+  }
+  return new Map([...left].filter(([leaf]) => last.get(leaf) === "backward"));
+}
