@@ -80,8 +80,8 @@ def test_panels_fill_the_window_without_overlap(open_page: Open, width: int, hei
         for b in rects[i + 1 :]:
             apart = a["right"] <= b["left"] + 1 or b["right"] <= a["left"] + 1
             assert apart or a["bottom"] <= b["top"] + 1 or b["bottom"] <= a["top"] + 1
-    legend, zoom = screen.rects(".legend")[0], screen.rects(".zoom")[0]
-    assert legend["right"] <= zoom["left"]
+    legend, tools = screen.rects(".legend")[0], screen.rects(".tools")[0]
+    assert legend["right"] <= tools["left"]
 
 
 def test_running_moves_no_panel(open_page: Open) -> None:

@@ -76,10 +76,10 @@ export class Timeline {
   #frame() {
     const wish = this.#onWish;
     /** @param {string} name @param {string} key @param {Wish} does */
-    const button = (name, key, does) => html`<button type="button" class="key" data-do=${name} aria-label=${name}
+    const button = (name, key, does) => html`<button type="button" class="control" data-do=${name} aria-label=${name}
       title="${name} (${key})" @click=${() => wish(does)}>${icon(name)}</button>`;
     return html`
-      <div class="keys" role="group" aria-label="Playback">
+      <div class="playback" role="group" aria-label="Playback">
         ${button("previous step", "Shift+←", { type: "step", by: -1 })}
         ${button("previous event", "←", { type: "event", by: -1 })}
         ${button("play", "Space", { type: "toggle" })}
@@ -87,7 +87,7 @@ export class Timeline {
         ${button("next step", "Shift+→", { type: "step", by: 1 })}
         <output class="position" data-part="position"></output>
         <span class="follow-slot" data-part="follow"></span>
-        <button type="button" class="key loop" data-do="loop" aria-pressed="false" title="begin again after the end"
+        <button type="button" class="control loop" data-do="loop" aria-pressed="false" title="begin again after the end"
           @click=${() => wish({ type: "loop", loop: this.#part("loop").getAttribute("aria-pressed") !== "true" })}
           data-part="loop">Loop</button>
         <select class="speed" data-part="speed" aria-label="speed" title="speed ([ and ])"
@@ -163,7 +163,7 @@ export class Timeline {
     slider.setAttribute("aria-valuetext", words);
     const said = html`<strong>${words}</strong> <span class="step-loss">${loss === null ? "" : `loss ${numberText(loss)}`}</span>`;
     render(said, /** @type {HTMLElement} */ (this.#host.querySelector("[data-step]")));
-    for (const button of this.#host.querySelectorAll("button.key, select")) button.toggleAttribute("disabled", events === 0);
+    for (const button of this.#host.querySelectorAll("button.control, select")) button.toggleAttribute("disabled", events === 0);
     for (const [name, off] of [["previous step", step === 0], ["next step", step >= steps - 1]]) {
       this.#host.querySelector(`[data-do="${name}"]`)?.toggleAttribute("disabled", Boolean(off) || events === 0);
     }
