@@ -10,6 +10,7 @@ import { openTab, wireTabs } from "./page/parts.js";
 import { PictureOnStage } from "./page/picture.js";
 import { Playing } from "./page/playing.js";
 import { Running } from "./page/running.js";
+import { wireSplitters } from "./page/splitters.js";
 import { Store } from "./page/store.js";
 import { greet, tellOutput } from "./page/telling.js";
 import { Tools } from "./page/tools.js";
@@ -48,6 +49,7 @@ wireInspector(store, selectAndReveal);
 void new Playing(store, picture, code);
 tellOutput(store, { onLine: (line) => code.goTo(line), onRetry: () => void running.run() });
 wireTabs();
+wireSplitters();
 wireTheme(() => {
   picture.redraw();
   inspect(store.state, selectAndReveal);

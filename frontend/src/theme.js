@@ -1,12 +1,13 @@
-/** Light, dark, or as the system says. */
+/** Light, dark, high contrast, or as the system says. */
 
 import { recall, remember } from "./memory.js";
 
-/** @typedef {"system" | "light" | "dark"} Theme */
+/** @typedef {"system" | "light" | "dark" | "contrast"} Theme */
 
 /** @type {Theme[]} */
-export const THEMES = ["system", "light", "dark"];
+export const THEMES = ["system", "light", "dark", "contrast"];
 const DARK = matchMedia("(prefers-color-scheme: dark)");
+const MORE = matchMedia("(prefers-contrast: more)");
 
 /** @returns {Theme} */
 export function chosenTheme() {
@@ -20,13 +21,20 @@ export function useTheme(theme) {
   applyTheme(theme);
 }
 
-/** @param {Theme} theme */
+/** @param {Theme} theme high contrast is light or dark as the system is */
 export function applyTheme(theme) {
-  const dark = theme === "dark" || (theme === "system" && DARK.matches);
-  document.documentElement.dataset.theme = dark ? "dark" : "light";
+  const { dataset } = document.documentElement;
+  dataset.theme = theme === "system" ? ofSystem() : theme;
+  dataset.ground = DARK.matches ? "dark" : "light";
+}
+
+/** @returns {"light" | "dark" | "contrast"} */
+function ofSystem() {
+  if (MORE.matches) return "contrast";
+  return DARK.matches ? "dark" : "light";
 }
 
 /** @param {() => void} listener called when the system changes its mind */
 export function onSystemTheme(listener) {
-  DARK.addEventListener("change", listener);
+  for (const query of [DARK, MORE]) query.addEventListener("change", listener);
 }

@@ -1,4 +1,4 @@
-/** The button that chooses light, dark, or as the system says. */
+/** The button that chooses light, dark, high contrast, or as the system says. */
 
 import { applyTheme, chosenTheme, onSystemTheme, THEMES, useTheme } from "../theme.js";
 import { part } from "./parts.js";
@@ -9,7 +9,7 @@ export function wireTheme(redraw) {
   const apply = () => {
     const theme = chosenTheme();
     applyTheme(theme);
-    button.textContent = { system: "Theme: auto", light: "Theme: light", dark: "Theme: dark" }[theme];
+    button.textContent = `Theme: ${{ system: "auto", light: "light", dark: "dark", contrast: "contrast" }[theme]}`;
     redraw();
   };
   button.addEventListener("click", () => {

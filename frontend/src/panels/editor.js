@@ -229,7 +229,7 @@ export class Editor {
         TYPE_OVER, python(), syntaxHighlighting(HIGHLIGHT), LOOK, EditorView.lineWrapping, EditorState.tabSize.of(4),
         decorations(setMarks, markRanges), decorations(setChosen, chosenRanges),
         keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
-        EditorView.contentAttributes.of({ "aria-label": "Python snippet. Press Escape, then Tab, to leave.", spellcheck: "false" }),
+        EditorView.contentAttributes.of({ "aria-label": "Python snippet. Press Escape, then Tab, to leave.", spellcheck: "false", tabindex: "0" }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) actions.onEdit();
           const moved = update.transactions.some((transaction) => transaction.isUserEvent("select"));

@@ -21,7 +21,6 @@ export function drawNode(card, box) {
     "data-kind": card.kind,
     tabindex: 0,
     role: "button",
-    "aria-label": card.spoken,
   });
   if (card.kind === "group" || card.kind === "fold") group.setAttribute("aria-expanded", "false");
   group.append(svg("title", {}, card.spoken), ...(DRAW[card.kind] ?? drawOp)(card));

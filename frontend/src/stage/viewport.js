@@ -10,8 +10,6 @@ const FARTHEST = 0.01;
 const FITTED = 1.3;
 /** Smaller than this a picture cannot be read: rather a part of it is seen first, in this size. */
 export const FIRST_SCALE = 0.85;
-/** On a phone, which is held nearer. */
-const FIRST_SCALE_NARROW = 0.62;
 /** At the right stand the tools, on a narrow stage below it. */
 const MARGIN = { side: 34, tools: 64, narrow: 14, bottom: 84, tight: 62 };
 const NARROW = 560;
@@ -80,11 +78,7 @@ export class Viewport {
    * @returns {boolean} all of it can be read at once
    */
   canRead(bounds) {
-    return this.scaleFor(bounds) >= this.#readable();
-  }
-
-  #readable() {
-    return this.#size().width < NARROW ? FIRST_SCALE_NARROW : FIRST_SCALE;
+    return this.scaleFor(bounds) >= FIRST_SCALE;
   }
 
   /**
@@ -95,7 +89,7 @@ export class Viewport {
   fit(bounds, { whole, focus }) {
     const { roomX, roomY, top, side } = this.#room();
     const ideal = this.scaleFor(bounds);
-    const scale = Math.max(ideal, whole ? FARTHEST : this.#readable());
+    const scale = Math.max(ideal, whole ? FARTHEST : FIRST_SCALE);
     const spare = roomX - bounds.width * scale;
     const left = spare >= 0 ? spare / 2 : Math.max(spare, Math.min(0, roomX / 2 - focus * scale));
     const x = side + left - bounds.x * scale;
