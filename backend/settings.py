@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     run_log_bytes: int = Field(32 * MIB, ge=64 * 1024, description="Messages kept of one streamed run.")
     run_log_minutes: float = Field(10.0, ge=0, description="How long they are kept after its end, in minutes.")
     log_bytes: int = Field(512 * MIB, ge=64 * 1024, description="Messages kept of all runs together.")
+    step_bytes: int = Field(
+        48 * 1024, ge=0, description="Numbers of a streamed step; later steps of larger graphs are brief. 0: never."
+    )
     viewer_bytes: int = Field(
         8 * MIB, ge=64 * 1024, description="How far a viewer may fall behind before it skips steps."
     )

@@ -92,8 +92,9 @@ class Runs:
             BusyError: every place is taken.
         """
         snippet = self._parse(request)
+        job = self._job(request, step_bytes=self._settings.step_bytes)
         end = ending("error", snippet.problem, Timings()) if snippet.problem is not None else ()
-        return await self._bus.submit(Submission(self._job(request), attended=attended, end=end))
+        return await self._bus.submit(Submission(job, attended=attended, end=end))
 
     async def follow(
         self, run_id: str, *, after: int = 0, attempt: int = 1, as_json: bool = False
@@ -122,7 +123,7 @@ class Runs:
     def _parse(self, request: GraphRequest) -> Snippet:
         return parse(request.code, limit=self._settings.code_bytes)
 
-    def _job(self, request: GraphRequest) -> bytes:
+    def _job(self, request: GraphRequest, *, step_bytes: int = 0) -> bytes:
         settings, options = self._settings, request.options
         return msgspec.msgpack.encode(
             Job(
@@ -136,6 +137,7 @@ class Runs:
                 memory_bytes=settings.memory_bytes,
                 output_bytes=settings.output_bytes,
                 message_bytes=settings.message_bytes,
+                step_bytes=step_bytes,
             )
         )
 

@@ -42,6 +42,8 @@ class Evidence:
         self.done: DoneMessage | None = None
         self.last_line: int | None = None
         """The last line that a message was about: where a run that was killed had got to."""
+        self._lines: dict[str, int] = {}
+        """Graph -> the line of the last event of its steps."""
 
     def hear(self, message: Message) -> bool:
         """Take note of a checked message. True if it is about the end, and so for `judge` to tell."""
@@ -53,8 +55,10 @@ class Evidence:
             return True
         line: int | None = None
         if isinstance(message, StepMessage):
-            line = message.events[-1][2] if message.events else None
-        elif not isinstance(message, GraphMessage | ScalarsMessage | ProgressMessage):
+            line = message.events[-1][2] if message.events else self._lines.get(message.graph)
+        elif isinstance(message, GraphMessage):
+            self._lines[message.id] = message.events[-1][2] if message.events else 0
+        elif not isinstance(message, ScalarsMessage | ProgressMessage):
             line = message.line
         self.last_line = line or self.last_line
         return False

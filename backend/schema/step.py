@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from backend.schema.base import Model
+from backend.schema.graph import Attribute
 from backend.schema.tensor import Number, TensorSummary
 
 
@@ -26,6 +27,13 @@ class Update(Model):
     after: TensorSummary | None = None
     gradient: TensorSummary | None = None
     optimizer: str | None = Field(None, description='"Adam", or null for an update by hand.')
+    hyperparameters: dict[str, Attribute] = Field(
+        default_factory=dict, description="lr, betas, weight_decay … as they were when it stepped."
+    )
+    state: dict[str, TensorSummary] = Field(
+        default_factory=dict,
+        description="What the optimizer keeps for the parameter, after the step: exp_avg, momentum_buffer …",
+    )
 
 
 class Step(Model):
@@ -33,6 +41,9 @@ class Step(Model):
 
     index: int = Field(description='Counted from 0; with trace="sampled" some are left out.')
     graph: str
+    brief: bool = Field(
+        False, description="Statistics of everything, values and thumbs only of the most telling: a large graph's step."
+    )
     events: list[Event]
     values: dict[str, TensorSummary] = Field(description="Node id -> its (first) output.")
     outputs: dict[str, list[TensorSummary | None]] = Field(

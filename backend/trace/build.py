@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import msgspec
 
 from backend.trace.bindings import Shown, shown_value
+from backend.trace.brief import brief_layout
 from backend.trace.groups import Groups
 from backend.trace.names import Names
 from backend.trace.nodes import describe_op, describe_source, describe_unseen
@@ -18,7 +20,22 @@ from backend.trace.records import EngineNode, Op, Site, Step, Value
 from backend.trace.reduction import Summary
 from backend.trace.source import Source
 from backend.trace.summary import Summaries
-from backend.wire.messages import Edge, GraphMessage, Next, Slot, StepMessage, UpdateRecord
+from backend.wire.layout import EVENTS_EACH
+from backend.wire.messages import (
+    STATISTICS,
+    BriefLayout,
+    Edge,
+    Event,
+    GraphMessage,
+    Next,
+    OptimizerRecord,
+    Slot,
+    StepMessage,
+    UpdateRecord,
+)
+
+WHOLE_EVERY: Final = 100
+"""Of the steps of a large graph one in so many is not brief."""
 
 Messages = list[GraphMessage | StepMessage]
 
@@ -26,26 +43,40 @@ Messages = list[GraphMessage | StepMessage]
 class Builder:
     """Turns steps into messages; remembers which structures were sent."""
 
-    def __init__(self, source: Source, names: Names, module_calls: list[Any]) -> None:
+    def __init__(self, source: Source, names: Names, module_calls: list[Any], step_bytes: int = 0) -> None:
         self.source = source
         self.names = names
         self.module_calls = module_calls
-        self.sent: set[str] = set()
+        self.sent: dict[str, Sent] = {}
+        self.step_bytes = step_bytes
+        """Above so many bytes of numbers, most steps of a graph are brief; 0 for never."""
         self.shown: dict[int, Shown] = {}
         """id(value) -> where a named value was seen last."""
 
-    def messages(self, step: Step, summaries: Summaries) -> Messages:
-        """The step's graph, if its structure is new, and the step."""
+    def messages(self, step: Step, summaries: Summaries, *, last: bool = False) -> Messages:
+        """The step's graph, if its structure is new, and the step. The `last` step is never brief."""
         layout = _Layout(self, step, summaries)
         graph = layout.graph()
         digest = hashlib.blake2b(msgspec.msgpack.encode(graph), digest_size=8).hexdigest()
-        message = layout.step_message(digest)
-        step.number = message.loss
-        if digest in self.sent:
-            return [message]
-        self.sent.add(digest)
+        sent = self.sent.get(digest)
+        if sent is not None:
+            sent.times += 1
+            brief = None if last or sent.times % WHOLE_EVERY == 0 else sent.graph.brief
+            return [layout.step_message(sent.graph, brief)]
         graph.id = digest
+        graph.events, graph.updates = layout.events(), layout.updates()
+        graph.brief = brief_layout(graph, step_bytes=self.step_bytes, loss=layout.loss_node())
+        message = layout.step_message(graph, None)
+        self.sent[digest] = Sent(msgspec.structs.replace(graph, nodes=[], edges=[], groups=[], slots=[]))
         return [graph, message]
+
+
+@dataclass
+class Sent:
+    """A graph that has been sent: what later steps are held against, and how many of them there were."""
+
+    graph: GraphMessage
+    times: int = 0
 
 
 class _Layout:
@@ -65,7 +96,9 @@ class _Layout:
         self._mine = {id(op) for op in step.ops}
         self._loss_value: float | None = None
         self.slots: list[Slot] = []
-        self._payload: tuple[list[bytes], list[bytes]] = ([], [])
+        self._events: list[Event] | None = None
+        self._payload: list[tuple[bool, bytes]] = []
+        """One for each slot that has numbers of its own."""
 
     def graph(self) -> GraphMessage:
         """Build everything; the message's id is filled in by the caller."""
@@ -221,7 +254,7 @@ class _Layout:
             )
             seen.add((kind, target, slot.output))
             self.slots.append(slot)
-            self._payload[wide].append(summary.payload)
+            self._payload.append((summary.wide, summary.payload))
             offsets[wide] += len(summary.payload) // (8 if wide else 4)
             if kind == GRAD:
                 entered.add((target, output))
@@ -266,23 +299,51 @@ class _Layout:
 
     # the step
 
-    def step_message(self, graph: str) -> StepMessage:
-        """The numbers of this step, laid out by the slot table."""
-        loss = self.step.loss
+    def step_message(self, graph: GraphMessage, brief: BriefLayout | None) -> StepMessage:
+        """The numbers of this step, laid out by the slot table, or by its brief layout."""
+        buffers: tuple[list[bytes], list[bytes]] = ([], [])
+        whole = None if brief is None else set(brief.whole)
+        for place, (wide, payload) in enumerate(self._payload):
+            short = whole is not None and place not in whole
+            buffers[wide].append(payload[: STATISTICS * (8 if wide else 4)] if short else payload)
+        events, updates = self.events(), self.updates()
         return StepMessage(
             index=self.step.index,
-            graph=graph,
-            events=[e for e in map(self._event, self.step.events) if e is not None],
-            floats=b"".join(self._payload[0]),
-            doubles=b"".join(self._payload[1]),
+            graph=graph.id,
+            floats=b"".join(buffers[0]),
+            doubles=b"".join(buffers[1]),
+            brief=brief is not None,
             loss=self._loss_value,
-            loss_node=None if loss is None else self.place.get(self._key(loss)),
-            updates=[
-                UpdateRecord(self.place[self._key(u.leaf)], next(iter(u.leaf.names), None), u.optimizer)
-                for u in self.step.updates.values()
-                if self._key(u.leaf) in self.place
-            ],
+            loss_node=self.loss_node(),
+            optimizers=[OptimizerRecord(*optimizer) for optimizer in self.step.optimizers],
+            events=None if events == graph.events else events,
+            updates=None if updates == graph.updates else updates,
         )
+
+    def loss_node(self) -> int | None:
+        """Where backward started."""
+        loss = self.step.loss
+        return None if loss is None else self.place.get(self._key(loss))
+
+    def events(self) -> list[Event]:
+        """Everything that happened, in order; absurdly many are cut."""
+        if self._events is None:
+            most = EVENTS_EACH * (len(self.nodes) + len(self.edges))
+            self._events = [e for e in map(self._event, self.step.events) if e is not None][:most]
+        return self._events
+
+    def updates(self) -> list[UpdateRecord]:
+        """Which parameters were written, and by what."""
+        return [
+            UpdateRecord(
+                self.place[self._key(update.leaf)],
+                next(iter(update.leaf.names), None),
+                update.optimizer,
+                [name for name, _ in update.kept],
+            )
+            for update in self.step.updates.values()
+            if self._key(update.leaf) in self.place
+        ]
 
     def _event(self, event: tuple[int, Any, Site | None]) -> tuple[int, int, int] | None:
         phase, what, site = event

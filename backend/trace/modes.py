@@ -198,7 +198,7 @@ def _wrap_modules() -> None:
     torch.nn.Module.__call__ = call  # type: ignore[method-assign]  # same signature, watched
 
 
-def _before_step(_optimizer: Any, args: Any, kwargs: Any) -> Any:
+def _before_step(optimizer: Any, args: Any, kwargs: Any) -> Any:
     recorder = active()
     if recorder is None:
         return None
@@ -206,14 +206,20 @@ def _before_step(_optimizer: Any, args: Any, kwargs: Any) -> Any:
     recorder.summariser.flush()
     recorder.suspended += 1
     # a closure computes the loss anew inside step(): that is the learner's code again
-    return tuple(_heard(a, recorder) for a in args), {k: _heard(v, recorder) for k, v in kwargs.items()}
+    heard = [_heard(a, optimizer, recorder) for a in args]
+    return tuple(heard), {name: _heard(value, optimizer, recorder) for name, value in kwargs.items()}
 
 
-def _heard(argument: Any, recorder: Recorder) -> Any:
+def _heard(argument: Any, optimizer: Any, recorder: Recorder) -> Any:
     if not callable(argument) or isinstance(argument, torch.optim.Optimizer):
         return argument
+    called = False
 
     def closure(*args: Any, **kwargs: Any) -> Any:
+        nonlocal called
+        if called:
+            recorder.stepped(optimizer)  # LBFGS has moved the parameters and looks at the loss again
+        called = True
         recorder.suspended -= 1
         try:
             return argument(*args, **kwargs)

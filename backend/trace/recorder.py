@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from backend.trace.ledger import Ledger
+from backend.trace.optimizers import hyperparameters, kept_for
 from backend.trace.records import Call, Op, OpInfo, Site, Step, Update, Value
 from backend.trace.source import learner_site
 from backend.trace.summary import Summaries, Summariser
@@ -22,7 +23,7 @@ from backend.trace.turns import Turns
 FORWARD, BACKWARD, UPDATE, ZERO_GRAD = range(4)
 """Places in `wire.messages.PHASES`."""
 
-VALUE, GRAD, EDGE_GRAD, LEAF_GRAD, AFTER = range(5)
+VALUE, GRAD, EDGE_GRAD, LEAF_GRAD, AFTER, STATE = range(6)
 """Places in `wire.messages.SLOT_KINDS`."""
 
 _Tensor = torch.Tensor
@@ -249,6 +250,8 @@ class Recorder(Ledger):
             tensor = update.leaf.ref()
             if tensor is not None:
                 self.summariser.add((AFTER, update.leaf, 0), tensor)
+            for place, (_, kept) in enumerate(update.kept):
+                self.summariser.add((STATE, update.leaf, place), kept)
         summaries = self.summariser.take()
         self._forward_part = [(key, summary) for key, summary in summaries if key[0] == VALUE]
         if not step.events and not self.skipping:
@@ -354,18 +357,24 @@ class Recorder(Ledger):
     def stepped(self, optimizer: Any) -> None:
         """`optimizer.step()` has returned: every parameter with a gradient was updated."""
         site = learner_site(2)
+        step = self.step
         for group in optimizer.param_groups:
+            place = len(step.optimizers)
+            step.optimizers.append((type(optimizer).__name__, hyperparameters(group)))
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self.update(self.value_of(parameter), type(optimizer).__name__, site)
+                    update = self.update(self.value_of(parameter), place, site)
+                    update.kept = kept_for(optimizer, parameter)
 
-    def update(self, leaf: Value, optimizer: str | None, site: Site | None) -> None:
-        """A leaf was written by an optimizer or by the learner's own line."""
+    def update(self, leaf: Value, optimizer: int | None, site: Site | None) -> Update:
+        """A leaf was written by an optimizer (by its place in the step) or by the learner's own line."""
         step = self.step
         self.close(step)
-        if id(leaf) not in step.updates:
-            step.updates[id(leaf)] = Update(leaf, optimizer, site)
+        known = step.updates.get(id(leaf))
+        if known is None:
+            known = step.updates[id(leaf)] = Update(leaf, optimizer, site)
             step.events.append((UPDATE, leaf, site))
+        return known
 
     def zero_grad(self, leaf: Value, site: Site | None) -> None:
         """A leaf's gradient was emptied or dropped."""

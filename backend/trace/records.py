@@ -131,20 +131,22 @@ class EngineNode:
 
 
 class Update:
-    """One parameter that was written in a step."""
+    """One parameter that was written in a step. `optimizer` is a place in `Step.optimizers`, None for one by hand."""
 
-    __slots__ = ("leaf", "optimizer", "site")
+    __slots__ = ("kept", "leaf", "optimizer", "site")
 
-    def __init__(self, leaf: Value, optimizer: str | None, site: Site | None) -> None:
+    def __init__(self, leaf: Value, optimizer: int | None, site: Site | None) -> None:
         self.leaf = leaf
         self.optimizer = optimizer
         self.site = site
+        self.kept: list[tuple[str, torch.Tensor]] = []
+        """What the optimizer keeps for it, by name."""
 
 
 class Step:
     """One pass, as it is recorded. `events` holds (phase, what, site) with what an Op, EngineNode, edge or Value."""
 
-    __slots__ = ("closed", "engine", "events", "index", "loss", "mentioned", "number", "ops", "updates")
+    __slots__ = ("closed", "engine", "events", "index", "loss", "mentioned", "number", "ops", "optimizers", "updates")
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -152,6 +154,8 @@ class Step:
         self.engine: list[EngineNode] = []
         self.events: list[tuple[int, Any, Site | None]] = []
         self.updates: dict[int, Update] = {}
+        self.optimizers: list[tuple[str, dict[str, Any]]] = []
+        """Parameter groups that stepped: the optimizer's class, and their hyperparameters."""
         self.mentioned: list[Value] = []
         self.loss: Value | None = None
         self.number: float | None = None

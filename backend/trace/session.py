@@ -67,7 +67,7 @@ class Session:
         self.recorder.survey = survey
         self.recorder.turned = self._on_turn
         self.names = Names(self.recorder, self.source, self.namespace)
-        self.builder = Builder(self.source, self.names, self.recorder.module_calls)
+        self.builder = Builder(self.source, self.names, self.recorder.module_calls, job.step_bytes)
         self.budget = [job.output_bytes]
         self.printed: list[Printed] = []
         self.trace_seconds = 0.0
@@ -132,7 +132,7 @@ class Session:
 
     def _on_step(self, step: Step, summaries: Summaries) -> None:
         started = time.perf_counter()
-        for message in self.builder.messages(step, summaries):
+        for message in self.builder.messages(step, summaries, last=self.finished):
             self.cut = False
             self.send(message)
             if self.cut:

@@ -11,7 +11,15 @@ from backend.errors import WireError
 from backend.wire.messages import PHASES, SLOT_KINDS, STATISTICS
 
 if TYPE_CHECKING:
-    from backend.wire.messages import GraphMessage, Slot, StepMessage
+    from backend.wire.messages import (
+        BriefLayout,
+        Event,
+        GraphMessage,
+        OptimizerRecord,
+        Slot,
+        StepMessage,
+        UpdateRecord,
+    )
 
 NDIM_LIMIT: Final = 64
 """torch's own limit on the number of dimensions."""
@@ -21,6 +29,20 @@ COUNT_LIMIT: Final = 4096
 """The largest `Options.preview`."""
 
 THUMB_SIDE: Final = 32
+EVENTS_EACH: Final = 8
+"""Events per node and edge of one step, on average; a parameter may be emptied several times. The rest is not sent."""
+
+STATE_LIMIT: Final = 16
+"""Tensors that an optimizer keeps for one parameter."""
+
+OPTIMIZERS_LIMIT: Final = 256
+"""Parameter groups that step in one step."""
+
+HYPERPARAMETERS_LIMIT: Final = 24
+WORD_LIMIT: Final = 60
+"""Characters of a name, or numbers in a list of them: each update of a step repeats its optimizer's."""
+
+STATE: Final = SLOT_KINDS.index("state")
 GRAD: Final = SLOT_KINDS.index("grad")
 EDGE_GRAD: Final = SLOT_KINDS.index("edge_grad")
 DTYPE: Final = re.compile(r"torch\.[a-z0-9_]{1,40}")
@@ -46,10 +68,8 @@ def check_slots(graph: GraphMessage) -> None:
     Errors:
         WireError: names the slot and what is wrong with it.
     """
-    ends = [0, 0]
     seen: set[tuple[int, int, int]] = set()
     dtypes: set[str] = set()
-    contributions: set[tuple[bool, int, int]] = set()
     for place, slot in enumerate(graph.slots):
         _check_target(place, slot, graph)
         key = (slot.kind, slot.target, slot.output)
@@ -61,16 +81,44 @@ def check_slots(graph: GraphMessage) -> None:
                 raise WireError(f"slot {place} has dtype {slot.dtype[:40]!r}")
             dtypes.add(slot.dtype)
         _check_shape(place, slot)
-        length = slot_length(slot)
-        if slot.kind == GRAD and (slot.wide, slot.offset, length) in contributions:
-            continue  # the same numbers as the one edge that brought them
-        if slot.offset != ends[slot.wide]:
-            raise WireError(f"slot {place} starts at {slot.offset}, not where the one before ends: {ends[slot.wide]}")
+    lengths = [slot_length(slot) for slot in graph.slots]
+    aliases = _check_offsets(graph, [slot.offset for slot in graph.slots], lengths, (graph.floats, graph.doubles))
+    if graph.brief is not None:
+        _check_brief(graph, graph.brief, lengths, aliases)
+
+
+def _check_offsets(
+    graph: GraphMessage, offsets: list[int], lengths: list[int], full: tuple[int, int]
+) -> dict[int, int]:
+    """One behind the other, filling both buffers. Returns which `grad` slot lies on which `edge_grad` slot."""
+    ends = [0, 0]
+    contributions: dict[tuple[bool, int, int], int] = {}
+    aliases: dict[int, int] = {}
+    for place, (slot, offset, length) in enumerate(zip(graph.slots, offsets, lengths, strict=True)):
+        below = contributions.get((slot.wide, offset, length)) if slot.kind == GRAD else None
+        if below is not None:
+            aliases[place] = below  # the same numbers as the one edge that brought them
+            continue
+        if offset != ends[slot.wide]:
+            raise WireError(f"slot {place} starts at {offset}, not where the one before ends: {ends[slot.wide]}")
         if slot.kind == EDGE_GRAD:
-            contributions.add((slot.wide, slot.offset, length))
+            contributions[slot.wide, offset, length] = place
         ends[slot.wide] += length
-    if ends != [graph.floats, graph.doubles]:
-        raise WireError(f"slots fill {ends} numbers, the buffers have {[graph.floats, graph.doubles]}")
+    if ends != [*full]:
+        raise WireError(f"slots fill {ends} numbers, the buffers have {[*full]}")
+    return aliases
+
+
+def _check_brief(graph: GraphMessage, brief: BriefLayout, lengths: list[int], aliases: dict[int, int]) -> None:
+    """The layout of brief steps: by the same rules, with the same slots on the same numbers."""
+    if len(brief.offsets) != len(graph.slots):
+        raise WireError(f"the brief layout has {len(brief.offsets)} offsets for {len(graph.slots)} slots")
+    if brief.whole != sorted(set(brief.whole)) or (brief.whole and not 0 <= brief.whole[-1] < len(graph.slots)):
+        raise WireError("the brief layout names slots out of order, twice, or such as are not there")
+    whole = set(brief.whole)
+    short = [length if place in whole else STATISTICS for place, length in enumerate(lengths)]
+    if _check_offsets(graph, brief.offsets, short, (brief.floats, brief.doubles)) != aliases:
+        raise WireError("the brief layout puts other slots on the same numbers than the whole one")
 
 
 def _check_target(place: int, slot: Slot, graph: GraphMessage) -> None:
@@ -83,7 +131,8 @@ def _check_target(place: int, slot: Slot, graph: GraphMessage) -> None:
         return
     if not 0 <= slot.target < len(graph.nodes):
         raise WireError(f"slot {place} is of node {slot.target}, which does not exist")
-    if not 0 <= slot.output < graph.nodes[slot.target].outputs:
+    outputs = STATE_LIMIT if slot.kind == STATE else graph.nodes[slot.target].outputs
+    if not 0 <= slot.output < outputs:
         raise WireError(f"slot {place} is of output {slot.output} of n{slot.target}, which does not exist")
 
 
@@ -111,17 +160,60 @@ def check_step(step: StepMessage, graph: GraphMessage) -> None:
     Errors:
         WireError: names the entry and what is wrong with it.
     """
-    if len(step.floats) != graph.floats * 4 or len(step.doubles) != graph.doubles * 8:
+    if step.brief and graph.brief is None:
+        raise WireError(f"step {step.index} is brief, and its graph says not how")
+    floats, doubles = (graph.floats, graph.doubles)
+    if step.brief and graph.brief is not None:
+        floats, doubles = graph.brief.floats, graph.brief.doubles
+    if len(step.floats) != floats * 4 or len(step.doubles) != doubles * 8:
         raise WireError(
             f"step {step.index} has buffers of {len(step.floats)} and {len(step.doubles)} bytes, "
-            f"its graph wants {graph.floats * 4} and {graph.doubles * 8}"
+            f"its graph wants {floats * 4} and {doubles * 8}"
         )
+    here = f"step {step.index}"
+    if step.loss_node is not None and not 0 <= step.loss_node < len(graph.nodes):
+        raise WireError(f"{here} has its loss at node {step.loss_node}, which does not exist")
+    if step.events is not None:
+        check_events(here, step.events, graph)
+    if step.updates is not None:
+        check_updates(here, step.updates, graph)
+    _check_optimizers(here, step.optimizers)
+    for update in graph.updates if step.updates is None else step.updates:
+        if update.optimizer is not None and not 0 <= update.optimizer < len(step.optimizers):
+            raise WireError(f"{here} has no optimizer {update.optimizer}")
+
+
+def check_events(where: str, events: Sequence[Event], graph: GraphMessage) -> None:
+    """Raise `WireError` unless every event is of something that exists, and there are not absurdly many."""
     nodes, edges, phases = len(graph.nodes), len(graph.edges), len(PHASES)
-    for phase, target, line in step.events:
+    if len(events) > EVENTS_EACH * (nodes + edges):
+        raise WireError(f"{where} has {len(events)} events of {nodes} nodes and {edges} edges")
+    for phase, target, line in events:
         if not (0 <= phase < phases and -1 - edges < target < nodes and 0 <= line < 2**31):
-            raise WireError(f"step {step.index} has the impossible event [{phase}, {target}, {line}]")
-    if step.loss_node is not None and not 0 <= step.loss_node < nodes:
-        raise WireError(f"step {step.index} has its loss at node {step.loss_node}, which does not exist")
-    for update in step.updates:
-        if not 0 <= update.parameter < nodes:
-            raise WireError(f"step {step.index} updates node {update.parameter}, which does not exist")
+            raise WireError(f"{where} has the impossible event [{phase}, {target}, {line}]")
+
+
+def check_updates(where: str, updates: Sequence[UpdateRecord], graph: GraphMessage) -> None:
+    """Raise `WireError` unless each is of one node, and none twice."""
+    seen: set[int] = set()
+    for update in updates:
+        if not 0 <= update.parameter < len(graph.nodes):
+            raise WireError(f"{where} updates node {update.parameter}, which does not exist")
+        if update.parameter in seen:
+            raise WireError(f"{where} updates node {update.parameter} twice")
+        seen.add(update.parameter)
+        if len(update.state) > STATE_LIMIT or any(len(name) > WORD_LIMIT for name in update.state):
+            raise WireError(f"{where} has a state of {len(update.state)} tensors, at most {STATE_LIMIT} are allowed")
+
+
+def _check_optimizers(where: str, optimizers: Sequence[OptimizerRecord]) -> None:
+    if len(optimizers) > OPTIMIZERS_LIMIT:
+        raise WireError(f"{where} has {len(optimizers)} optimizers, at most {OPTIMIZERS_LIMIT} are allowed")
+    for optimizer in optimizers:
+        if len(optimizer.hyperparameters) > HYPERPARAMETERS_LIMIT or len(optimizer.name) > WORD_LIMIT:
+            raise WireError(f"{where} has an optimizer with {len(optimizer.hyperparameters)} hyperparameters")
+        for name, value in optimizer.hyperparameters.items():
+            if len(name) > WORD_LIMIT or name.startswith("__"):
+                raise WireError(f"{where} has a hyperparameter {name[:40]!r}")
+            if isinstance(value, str | list) and len(value) > WORD_LIMIT:
+                raise WireError(f"{where} has a hyperparameter {name} of length {len(value)}")

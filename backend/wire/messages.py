@@ -12,6 +12,10 @@ A slot is one tensor's summary at `offset` of the buffer, in elements::
 A `grad` slot may repeat the offset of an `edge_grad` slot: where one edge alone brought the gradient, both are the same
 numbers. Otherwise slots lie one behind the other.
 
+A `brief` step has the statistics of every slot, and values and thumbnails only of those that the graph's `brief` layout
+names: so later steps of a large graph stay small. What is the same in nearly every step, the order of events and which
+parameters were updated by what, lies in the graph; a step that differs brings its own.
+
 `nan` is -1 when the slot is empty in this step (no gradient came), so one table serves steps with and without. A
 missing statistic is NaN. `wide` slots lie in the float64 buffer: float64, complex and integer tensors, which float32
 would round. Of complex tensors the first four are always missing; they send 2 * count numbers, real and
@@ -41,6 +45,7 @@ from backend.schema import (
     SavedTensor,
     Scalars,
 )
+from backend.schema.graph import Attribute
 from backend.wire.struct import struct_for
 
 PROTOCOL: Final = 1
@@ -51,8 +56,14 @@ STATISTICS: Final = 6
 PHASES: Final = ("forward", "backward", "update", "zero_grad")
 """`events` name a phase by its place in this tuple."""
 
-SLOT_KINDS: Final = ("value", "grad", "edge_grad", "leaf_grad", "after")
-"""What a slot summarises, by its place in this tuple. `edge_grad`'s target is an edge, the others' a node."""
+SLOT_KINDS: Final = ("value", "grad", "edge_grad", "leaf_grad", "after", "state")
+"""What a slot summarises, by its place in this tuple. `edge_grad`'s target is an edge, the others' a node.
+
+`state` is what the optimizer keeps for the parameter `target`, `output` the place of its name in `UpdateRecord.state`.
+"""
+
+Event = tuple[int, int, int]
+"""[phase, target, line]: target is a node, or -1 - edge; line 0 is none."""
 
 if TYPE_CHECKING:
     # Classes made at run time are opaque to a type checker; the models that they are made from have the same fields.
@@ -88,6 +99,35 @@ class Slot(msgspec.Struct, array_like=True, frozen=True):
     thumb: tuple[int, int] | None = None
 
 
+class UpdateRecord(msgspec.Struct, array_like=True, frozen=True):
+    """One parameter was written: before, after and gradient are slots of kind value, after and grad or leaf_grad."""
+
+    parameter: int
+    name: str | None
+    optimizer: int | None
+    """Place in the step's `optimizers`; None for an update by hand."""
+    state: list[str] = []
+    """Names of what the optimizer keeps for it, in the order of its slots' `output`."""
+
+
+class OptimizerRecord(msgspec.Struct, array_like=True, frozen=True):
+    """One parameter group of an optimizer, as it was when it stepped."""
+
+    name: str
+    hyperparameters: dict[str, Attribute]
+
+
+class BriefLayout(msgspec.Struct, array_like=True, frozen=True):
+    """How brief steps lie in their buffers: slots in the same order and by the same rules as in whole ones."""
+
+    floats: int
+    doubles: int
+    offsets: list[int]
+    """One for each slot."""
+    whole: list[int]
+    """Slots (by place, ascending) that have their values or thumbnail all the same."""
+
+
 class GraphMessage(msgspec.Struct, tag="graph", tag_field="type", forbid_unknown_fields=True):
     """A structure that was not sent before."""
 
@@ -100,31 +140,28 @@ class GraphMessage(msgspec.Struct, tag="graph", tag_field="type", forbid_unknown
     """Length of the float32 buffer of each of its steps, in elements."""
     doubles: int
     """Length of the float64 buffer, in elements."""
-
-
-class UpdateRecord(msgspec.Struct, array_like=True, frozen=True):
-    """One parameter was written: before, after and gradient are slots of kind value, after and grad or leaf_grad."""
-
-    parameter: int
-    name: str | None
-    optimizer: str | None
+    events: list[Event] = []
+    """Those of its first step, and of all that do not bring their own."""
+    updates: list[UpdateRecord] = []
+    """Likewise."""
+    brief: BriefLayout | None = None
 
 
 class StepMessage(msgspec.Struct, tag="step", tag_field="type", forbid_unknown_fields=True):
-    """The numbers of one pass.
-
-    `events` are [phase, target, line]: target is a node, or -1 - edge; line 0 is none. `floats` and `doubles` are the
-    buffers, little-endian float32 and float64.
-    """
+    """The numbers of one pass. `floats` and `doubles` are the buffers, little-endian float32 and float64."""
 
     index: int
     graph: str
-    events: list[tuple[int, int, int]]
     floats: bytes
     doubles: bytes
+    brief: bool = False
     loss: float | None = None
     loss_node: int | None = None
-    updates: list[UpdateRecord] = []
+    optimizers: list[OptimizerRecord] = []
+    events: list[Event] | None = None
+    """None: those of the graph."""
+    updates: list[UpdateRecord] | None = None
+    """None: those of the graph."""
 
 
 class DoneMessage(msgspec.Struct, tag="done", tag_field="type", forbid_unknown_fields=True):
@@ -179,3 +216,5 @@ class Job(msgspec.Struct, forbid_unknown_fields=True):
     memory_bytes: int = 1 << 30
     output_bytes: int = 256 * 1024
     message_bytes: int = 32 << 20
+    step_bytes: int = 0
+    """Steps of graphs whose numbers take more bytes are brief, except the first, some, and the last; 0 for none."""

@@ -4,16 +4,44 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
-from backend.wire.messages import PHASES, SLOT_KINDS, GraphMessage, Message, ScalarsMessage, StepMessage
+from backend.wire.layout import STATE
+from backend.wire.messages import PHASES, SLOT_KINDS, GraphMessage, Message, ScalarsMessage, Slot, StepMessage
 from backend.wire.summary import Reader, Summary, spell
 
 encode: Final = msgspec.json.Encoder().encode
 
 Summaries = dict[str, Summary]
+
+
+class Layout:
+    """Where the numbers of each slot lie: in whole steps, or in brief ones."""
+
+    def __init__(self, slots: Sequence[Slot], floats: int, doubles: int) -> None:
+        self._floats = struct.Struct(f"<{floats}f")
+        self._doubles = struct.Struct(f"<{doubles}d")
+        self._readers: list[tuple[bool, Reader]] = []
+        self._places: list[int] = []
+        """Slot -> its reader: slots on the same numbers are read once."""
+        known: dict[tuple[Any, ...], int] = {}
+        for slot in slots:
+            place = known.setdefault(
+                (slot.wide, slot.offset, *slot.shape, slot.dtype, slot.device, slot.count, slot.thumb), len(known)
+            )
+            if place == len(self._readers):
+                self._readers.append((slot.wide, Reader(slot)))
+            self._places.append(place)
+
+    def read(self, step: StepMessage) -> list[Summary | None]:
+        """The summary of each slot."""
+        buffers = (self._floats.unpack(step.floats), self._doubles.unpack(step.doubles))
+        summaries = [reader.read(buffers[wide]) for wide, reader in self._readers]
+        return [summaries[place] for place in self._places]
 
 
 class Plan:
@@ -22,24 +50,43 @@ class Plan:
     def __init__(self, graph: GraphMessage) -> None:
         self.nodes = [node.id for node in graph.nodes]
         self.edges = [edge.id for edge in graph.edges]
-        self.floats = struct.Struct(f"<{graph.floats}f")
-        self.doubles = struct.Struct(f"<{graph.doubles}d")
         self.outputs = {node.id: node.outputs for node in graph.nodes if node.outputs > 1}
-        self.readers: list[tuple[bool, Reader]] = []
-        self.slots: list[tuple[int, str, int, int]] = []
-        """Kind, node or edge, output, and the place of its reader: slots on the same numbers are read once."""
-        known: dict[tuple[Any, ...], int] = {}
+        self.slots: list[tuple[int, str, int]] = []
+        """Kind, node or edge, output."""
         for slot in graph.slots:
             names = self.edges if SLOT_KINDS[slot.kind] == "edge_grad" else self.nodes
-            place = known.setdefault(
-                (slot.wide, slot.offset, *slot.shape, slot.dtype, slot.device, slot.count, slot.thumb), len(known)
-            )
-            if place == len(self.readers):
-                self.readers.append((slot.wide, Reader(slot)))
-            self.slots.append((slot.kind, names[slot.target], slot.output, place))
+            self.slots.append((slot.kind, names[slot.target], slot.output))
+        self.updates = graph.updates
+        self._graph = graph
+        self._whole: Layout | None = None
+        self._brief: Layout | None = None
+        self._events: list[dict[str, Any]] | None = None
 
-    def event(self, phase: int, target: int, line: int) -> dict[str, Any]:
-        """The event as the contract spells it."""
+    def read(self, step: StepMessage) -> list[Summary | None]:
+        """The summary of each slot in this step."""
+        graph, brief = self._graph, self._graph.brief
+        if not step.brief or brief is None:
+            if self._whole is None:
+                self._whole = Layout(graph.slots, graph.floats, graph.doubles)
+            return self._whole.read(step)
+        if self._brief is None:
+            whole = set(brief.whole)
+            slots = [
+                replace(slot, offset=offset, **({} if place in whole else {"count": 0, "thumb": None}))
+                for place, (slot, offset) in enumerate(zip(graph.slots, brief.offsets, strict=True))
+            ]
+            self._brief = Layout(slots, brief.floats, brief.doubles)
+        return self._brief.read(step)
+
+    def events(self, step: StepMessage) -> list[dict[str, Any]]:
+        """The step's events as the contract spells them."""
+        if step.events is not None:
+            return [self._event(*event) for event in step.events]
+        if self._events is None:
+            self._events = [self._event(*event) for event in self._graph.events]
+        return self._events
+
+    def _event(self, phase: int, target: int, line: int) -> dict[str, Any]:
         return {
             "phase": PHASES[phase],
             "node": self.nodes[target] if target >= 0 else None,
@@ -76,22 +123,28 @@ class Speller:
     def _step(self, step: StepMessage) -> dict[str, Any]:
         """One step: each slot read once and put where the contract wants it."""
         plan = self._plans[step.graph]
-        buffers = (plan.floats.unpack(step.floats), plan.doubles.unpack(step.doubles))
         kinds: tuple[Summaries, ...] = tuple({} for _ in SLOT_KINDS)
         several: tuple[dict[str, list[Summary | None]], ...] = tuple({} for _ in SLOT_KINDS)
-        summaries = [reader.read(buffers[wide]) for wide, reader in plan.readers]
-        for kind, name, output, place in plan.slots:
-            summary = summaries[place]
+        states: dict[tuple[str, int], Summary] = {}
+        for (kind, name, output), summary in zip(plan.slots, plan.read(step), strict=True):
             if summary is None:
+                continue
+            if kind == STATE:
+                states[name, output] = summary
                 continue
             if name in plan.outputs and SLOT_KINDS[kind] != "edge_grad":
                 several[kind].setdefault(name, [None] * plan.outputs[name])[output] = summary
             kinds[kind].setdefault(name, summary)
-        value, grad, edge_grad, leaf_grad, after = kinds
+        value, grad, edge_grad, leaf_grad, after, _ = kinds
+        optimizers = [
+            (optimizer.name, {name: _spell_attribute(held) for name, held in optimizer.hyperparameters.items()})
+            for optimizer in step.optimizers
+        ]
         return {
             "index": step.index,
             "graph": step.graph,
-            "events": [plan.event(*event) for event in step.events],
+            "brief": step.brief,
+            "events": plan.events(step),
             "values": value,
             "outputs": several[0],
             "grads": grad,
@@ -107,9 +160,13 @@ class Speller:
                     "before": value.get(name),
                     "after": after.get(name),
                     "gradient": leaf_grad.get(name) or grad.get(name),
-                    "optimizer": update.optimizer,
+                    "optimizer": None if update.optimizer is None else optimizers[update.optimizer][0],
+                    "hyperparameters": {} if update.optimizer is None else optimizers[update.optimizer][1],
+                    "state": {
+                        kept: states[name, place] for place, kept in enumerate(update.state) if (name, place) in states
+                    },
                 }
-                for update in step.updates
+                for update in (plan.updates if step.updates is None else step.updates)
             ],
         }
 

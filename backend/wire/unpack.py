@@ -10,7 +10,7 @@ import msgspec
 
 from backend.errors import WireError
 from backend.schema.answer import Status
-from backend.wire.layout import check_slots, check_step
+from backend.wire.layout import check_events, check_slots, check_step, check_updates
 from backend.wire.messages import (
     BindingMessage,
     DoneMessage,
@@ -28,6 +28,9 @@ from backend.wire.topology import check_topology
 
 MESSAGES_LIMIT: Final = 2_000_000
 """Messages of one run: a loop may turn some 100,000 times in ten seconds, and each turn has its scalars."""
+
+EVENTS_LIMIT: Final = 200_000_000
+"""Events of one run that steps take from their graphs: a few bytes may stand for many."""
 
 NAMES_LIMIT: Final = 256
 """Scalars of one iteration."""
@@ -55,6 +58,7 @@ class Unpacker:
         self._graphs: dict[str, GraphMessage] = {}
         self._last_step = -1
         self._last_scalars = -1
+        self._implied = 0
         self._done = False
 
     def read(self, frame: bytes) -> Message:
@@ -102,12 +106,19 @@ class Unpacker:
             raise WireError(f"graph {message.id[:40]!r} was sent twice")
         check_topology(message)
         check_slots(message)
+        check_events("the graph", message.events, message)
+        check_updates("the graph", message.updates, message)
         self._graphs[message.id] = message
 
     def _read_step(self, message: StepMessage) -> None:
         if not self._last_step < message.index < LINE_LIMIT:
             raise WireError(f"step {message.index} after step {self._last_step}")
-        check_step(message, self.graph(message.graph))
+        graph = self.graph(message.graph)
+        check_step(message, graph)
+        if message.events is None:
+            self._implied += len(graph.events)
+            if self._implied > EVENTS_LIMIT:
+                raise WireError(f"more than {EVENTS_LIMIT} events")
         self._last_step = message.index
 
     def _read_scalars(self, message: ScalarsMessage) -> None:

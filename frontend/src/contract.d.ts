@@ -373,6 +373,8 @@ export interface Step {
   /** Counted from 0; with trace="sampled" some are left out. */
   index: number;
   graph: string;
+  /** Statistics of everything, values and thumbs only of the most telling: a large graph's step. */
+  brief: boolean;
   events: Array<Event>;
   /** Node id -> its (first) output. */
   values: Record<string, TensorSummary>;
@@ -439,4 +441,8 @@ export interface Update {
   gradient: TensorSummary | null;
   /** "Adam", or null for an update by hand. */
   optimizer: string | null;
+  /** lr, betas, weight_decay … as they were when it stepped. */
+  hyperparameters: Record<string, boolean | number | string | Array<number | string | boolean> | null>;
+  /** What the optimizer keeps for the parameter, after the step: exp_avg, momentum_buffer … */
+  state: Record<string, TensorSummary>;
 }

@@ -15,6 +15,7 @@ from backend.wire.messages import (
     Group,
     Node,
     NoticeMessage,
+    OptimizerRecord,
     OutputMessage,
     ProblemMessage,
     ResultMessage,
@@ -39,6 +40,7 @@ SLOTS: list[tuple[int, int, int, list[int], str, list[float], tuple[int, int] | 
     (0, 1, 0, [], "torch.float32", [], None),  # on the numbers of edge 0
     (2, 1, 1, [], "torch.float64", [0.1, 0.1, 0.1, NAN, 0, 0, 0.1], None),
     (0, 4, 0, [], "torch.float32", [1.5, 1.5, 1.5, NAN, 0, 0, 1.5], None),
+    (0, 5, 0, [], "torch.float32", [0.5, 0.5, 0.5, NAN, 0, 0, 0.5], None),
 ]
 
 
@@ -92,7 +94,8 @@ def step(**changes: Any) -> StepMessage:
         "doubles": struct.pack(f"<{len(doubles)}d", *doubles),
         "loss": 2.5,
         "loss_node": 1,
-        "updates": [UpdateRecord(0, "a", "SGD")],
+        "optimizers": [OptimizerRecord("SGD", {"lr": 0.1, "momentum": INF})],
+        "updates": [UpdateRecord(0, "a", 0, ["momentum_buffer"])],
     }
     return StepMessage(**{**parts, **changes})
 

@@ -85,7 +85,8 @@ GRAPHS = [
         },
         "groups are 1001 deep",
     ),
-    ({"slots": slot(0, kind=5)}, "slot 0 has kind 5"),
+    ({"slots": slot(0, kind=6)}, "slot 0 has kind 6"),
+    ({"slots": slot(11, output=16)}, "slot 11 is of output 16 of n0"),
     ({"slots": slot(0, kind=-1)}, "slot 0 has kind -1"),
     ({"slots": slot(0, target=5)}, "slot 0 is of node 5"),
     ({"slots": slot(0, target=-1)}, "slot 0 is of node -1"),
@@ -211,5 +212,5 @@ def test_too_many_messages_are_refused() -> None:
 
 def test_the_graph_message_has_no_field_that_is_not_checked() -> None:
     """A new field must be thought of here: say below how it is checked."""
-    checked = {"id", "nodes", "edges", "groups", "slots", "floats", "doubles"}
+    checked = {"id", "nodes", "edges", "groups", "slots", "floats", "doubles", "events", "updates", "brief"}
     assert set(GraphMessage.__struct_fields__) == checked
