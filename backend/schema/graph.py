@@ -33,9 +33,18 @@ class Derivative(Model):
 
     input: str = Field(description='The input\'s name in torch\'s definition: "self", "other".')
     target_input: int = Field(description="The same input as `GraphEdge.target_input` counts it.")
-    text: str = Field(description='In words: "grad * other".')
+    text: str = Field(
+        description='As torch code: "grad * other". The names are `grad` (the gradient that entered the node; '
+        "`grad1` … that of further outputs), those of the inputs, and `result` (`result1` …)."
+    )
+    words: str = Field("", description='In words: "the gradient times the other factor".')
     latex: str
     source: str = Field(description="The entry of torch's derivatives.yaml that says so.")
+    kind: Literal["formula", "function"] = Field(
+        "formula",
+        description="formula: `text` computes the gradient. function: no formula is written down; `text` names the "
+        "function that computes it, and what it uses.",
+    )
 
 
 class GraphNode(Model):
@@ -58,6 +67,10 @@ class GraphNode(Model):
     requires_grad: bool = False
     is_parameter: bool = False
     outputs: int = Field(1, description="How many tensors it returned.")
+    inputs: list[str] = Field(
+        default_factory=list,
+        description='torch\'s name of each tensor input, in the order of `GraphEdge.target_input`: ["self", "other"].',
+    )
     attributes: dict[str, Attribute] = Field(default_factory=dict, description="dim=1, eps=1e-05, other=3 …")
     saved: list[SavedTensor] = Field(default_factory=list)
     next_functions: list[NextFunction] = Field(default_factory=list)

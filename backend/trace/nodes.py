@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from backend.trace.derivatives import rules
 from backend.trace.records import EngineNode, Op, Value
+from backend.trace.rules import derivatives, input_names
 from backend.trace.source import Source, spread
 from backend.wire.messages import Node, Saved
 
@@ -24,6 +24,7 @@ def describe_op(
     requires_grad = any(v.requires_grad for v in op.values)
     leaf = any(v.is_leaf for v in op.values)
     cut = not requires_grad and any(v.requires_grad for v in op.inputs)
+    inputs = input_names(op)
     return Node(
         id=id,
         kind="leaf" if leaf else "break" if cut else "op",
@@ -37,7 +38,8 @@ def describe_op(
         outputs=max(1, len(op.values)),
         attributes=_attributes(op),
         saved=[_saved(*s) for s in saved],
-        derivatives=rules(op, loss) if requires_grad and not leaf else [],
+        inputs=inputs,
+        derivatives=derivatives(op, inputs, loss) if requires_grad and not leaf else [],
         reason=_reason(op) if cut else None,
     )
 

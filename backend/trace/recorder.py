@@ -15,7 +15,7 @@ import torch
 
 from backend.trace.ledger import Ledger
 from backend.trace.optimizers import hyperparameters, kept_for
-from backend.trace.records import Call, Op, OpInfo, Site, Step, Update, Value
+from backend.trace.records import Call, Gaps, Op, OpInfo, Site, Step, Update, Value
 from backend.trace.source import learner_site
 from backend.trace.summary import Summaries, Summariser
 from backend.trace.turns import Turns
@@ -99,6 +99,9 @@ class Recorder(Ledger):
                 inputs.append(value)
             elif isinstance(arg, (list, tuple)) and arg and isinstance(arg[0], (_Tensor, type(None))):
                 inputs.extend(self.value_of(item) for item in arg if isinstance(item, _Tensor))
+                if any(item is None for item in arg):
+                    gaps = Gaps(":" if item is None else "tensor" for item in arg)
+                    op.attributes.append((info.arguments[place], gaps))
             elif place < len(info.arguments):
                 op.attributes.append((info.arguments[place], arg))
         for name, arg in kwargs.items():

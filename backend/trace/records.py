@@ -48,14 +48,31 @@ class Value:
         self.dtype: torch.dtype = tensor.dtype
 
 
+_TENSOR_LISTS = frozenset({"List[Tensor]", "List[Optional[Tensor]]"})
+
+
+class Gaps(tuple[str, ...]):
+    """A list of tensors of which some are None, as `x[:, i]` has it: ":" for None, "tensor" for a tensor."""
+
+    __slots__ = ()
+
+
 class OpInfo:
     """What is the same for every call of one aten overload."""
 
-    __slots__ = ("arguments", "defaults", "makes", "packet", "writes")
+    __slots__ = ("arguments", "defaults", "entry", "lists", "makes", "packet", "tensors", "writes")
 
     def __init__(self, func: Any) -> None:
         schema = func._schema
         self.packet: str = schema.name.split("::")[-1]
+        overload = f".{schema.overload_name}" if schema.overload_name else ""
+        plain = self.packet if self.packet.endswith("__") else self.packet.rstrip("_")
+        self.entry: str = plain + overload
+        """Its name in derivatives.yaml, where an op and its in-place form share one entry."""
+        self.lists = frozenset(a.name for a in schema.arguments if str(a.type) in _TENSOR_LISTS)
+        """The arguments that are lists of tensors."""
+        self.tensors = tuple(a.name for a in schema.arguments if "Tensor" in str(a.type))
+        """The arguments that are tensors, or lists of them."""
         self.makes: bool = self.packet.endswith("_like") or self.packet.startswith(("new_", "lift_fresh"))
         """It makes a tensor of its own; one that it is given says the shape, not the values."""
         self.arguments: tuple[str, ...] = tuple(a.name for a in schema.arguments)

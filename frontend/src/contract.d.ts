@@ -32,11 +32,15 @@ export interface Derivative {
   input: string;
   /** The same input as `GraphEdge.target_input` counts it. */
   target_input: number;
-  /** In words: "grad * other". */
+  /** As torch code: "grad * other". The names are `grad` (the gradient that entered the node; `grad1` … that of further outputs), those of the inputs, and `result` (`result1` …). */
   text: string;
+  /** In words: "the gradient times the other factor". */
+  words: string;
   latex: string;
   /** The entry of torch's derivatives.yaml that says so. */
   source: string;
+  /** formula: `text` computes the gradient. function: no formula is written down; `text` names the function that computes it, and what it uses. */
+  kind: "formula" | "function";
 }
 
 /** The last message of a run. */
@@ -147,6 +151,8 @@ export interface GraphNode {
   is_parameter: boolean;
   /** How many tensors it returned. */
   outputs: number;
+  /** torch's name of each tensor input, in the order of `GraphEdge.target_input`: ["self", "other"]. */
+  inputs: Array<string>;
   /** dim=1, eps=1e-05, other=3 … */
   attributes: Record<string, boolean | number | string | Array<number | string | boolean> | null>;
   saved: Array<SavedTensor>;

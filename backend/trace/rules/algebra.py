@@ -1,0 +1,151 @@
+"""Rules of matrix products and of linear algebra; attention is made of these."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from backend.trace.rules.entry import Given, Table, broadcasting, entry
+
+_LEFT = "the gradient times the right matrix transposed"
+_RIGHT = "the left matrix transposed times the gradient"
+
+
+def _scaled(given: Given, expression: str, name: str) -> str:
+    factor = given[name]
+    return expression if factor in (None, 1) else f"{factor} * ({expression})"
+
+
+def _added(given: Given) -> str:
+    """The gradient of what is added, which is broadcast to the product's shape."""
+    return _scaled(given, "grad", "beta")
+
+
+def _probabilities(given: Given) -> str | None:
+    query, key = given.shapes["query"], given.shapes["key"]
+    if "attn_mask" in given.shapes or given["dropout_p"] not in (None, 0.0):
+        return None
+    scale = given["scale"] if given["scale"] is not None else query[-1] ** -0.5
+    scores = f"query @ key.mT * {scale!r}"
+    if given["is_causal"]:
+        scores = f"({scores}).masked_fill(torch.ones({query[-2]}, {key[-2]}).triu(1).bool(), -torch.inf)"
+        return f"{scores}.softmax(-1)"
+    return f"({scores}).softmax(-1)"
+
+
+def _scores(given: Given) -> str | None:
+    """The gradient of the scores: softmax's rule on the gradient of the probabilities."""
+    p = _probabilities(given)
+    if p is None:
+        return None
+    scale = given["scale"] if given["scale"] is not None else given.shapes["query"][-1] ** -0.5
+    return f"({p} * (grad @ value.mT - (grad * result).sum(-1, keepdim=True)) * {scale!r})"
+
+
+def _query(given: Given) -> str | None:
+    scores = _scores(given)
+    return scores and f"{scores} @ key"
+
+
+def _key(given: Given) -> str | None:
+    scores = _scores(given)
+    return scores and f"{scores}.mT @ query"
+
+
+def _value(given: Given) -> str | None:
+    p = _probabilities(given)
+    return p and f"{p}.mT @ grad"
+
+
+_SCORES = r"P \odot \bigl({grad}\,{value}^{{\top}} - \textstyle\sum {grad} \odot {result}\bigr) / \sqrt{{d}}"
+_P = r"P = \operatorname{{softmax}}({query}\,{key}^{{\top}} / \sqrt{{d}})"
+
+RULES: Final[Table] = {
+    "mm": entry(self=("grad @ mat2.mT", _LEFT), mat2=("self.mT @ grad", _RIGHT)),
+    "bmm": entry(self=("grad @ mat2.mT", _LEFT), mat2=("self.mT @ grad", _RIGHT)),
+    "mv": entry(
+        self=("grad.outer(vec)", "the outer product of the gradient and the vector"),
+        vec=("self.mT @ grad", "the matrix transposed times the gradient"),
+    ),
+    "dot": entry(
+        self=("grad * tensor", "the gradient times the other vector"),
+        tensor=("grad * self", "the gradient times the other vector"),
+    ),
+    "addmm": broadcasting(
+        self=(_added, "the gradient as it is; the bias was added to every row, so its rows are summed"),
+        mat1=(lambda g: _scaled(g, "grad @ mat2.mT", "alpha"), _LEFT),
+        mat2=(lambda g: _scaled(g, "mat1.mT @ grad", "alpha"), _RIGHT),
+    ),
+    "addmv": broadcasting(
+        self=(_added, "the gradient as it is"),
+        mat=(lambda g: _scaled(g, "grad.outer(vec)", "alpha"), "the outer product of the gradient and the vector"),
+        vec=(lambda g: _scaled(g, "mat.mT @ grad", "alpha"), "the matrix transposed times the gradient"),
+    ),
+    "baddbmm": broadcasting(
+        self=(_added, "the gradient as it is"),
+        batch1=(lambda g: _scaled(g, "grad @ batch2.mT", "alpha"), _LEFT),
+        batch2=(lambda g: _scaled(g, "batch1.mT @ grad", "alpha"), _RIGHT),
+    ),
+    "addr": entry(
+        self=(_added, "the gradient as it is"),
+        vec1=(lambda g: _scaled(g, "grad @ vec2", "alpha"), "the gradient times the other vector"),
+        vec2=(lambda g: _scaled(g, "grad.mT @ vec1", "alpha"), "the gradient transposed times the other vector"),
+    ),
+    "linalg_cross": entry(
+        self=("torch.linalg.cross(other, grad, dim=dim)", "the other vector crossed with the gradient"),
+        other=("torch.linalg.cross(grad, self, dim=dim)", "the gradient crossed with the other vector"),
+    ),
+    "linalg_inv_ex": entry(A=("-(result.mT @ grad @ result.mT)", "minus the gradient between two transposed inverses")),
+    "_linalg_det": entry(
+        A=(
+            "(grad * result)[..., None, None] * torch.linalg.inv(A).mT",
+            "the gradient times the determinant times the inverse transposed",
+            r"{grad} \cdot {result} \cdot ({A}^{{-1}})^{{\top}}",
+        )
+    ),
+    "_linalg_slogdet": entry(
+        A=(
+            "grad1[..., None, None] * torch.linalg.inv(A).mT",
+            "the gradient of the logarithm times the inverse transposed",
+            r"{grad1} \cdot ({A}^{{-1}})^{{\top}}",
+        )
+    ),
+    "_linalg_solve_ex": entry(
+        A=(
+            lambda g: (
+                "-(torch.linalg.solve(A.mT, grad) @ result.mT)"
+                if len(g.shapes["A"]) == len(g.shapes["B"])
+                else "-torch.linalg.solve(A.mT, grad).outer(result)"
+                if len(g.shapes["B"]) == 1
+                else None
+            ),
+            "minus the gradient of B times the solution transposed",
+            r"-\,{A}^{{-\top}}\,{grad}\;{result}^{{\top}}",
+        ),
+        B=(
+            "torch.linalg.solve(A.mT, grad)",
+            "the same system, transposed, solved for the gradient",
+            r"{A}^{{-\top}}\,{grad}",
+        ),
+    ),
+    "linalg_matrix_exp": entry(
+        self=(
+            lambda g: (
+                f"torch.linalg.matrix_exp(torch.cat([torch.cat([self.mT, grad], 1), "
+                f"torch.cat([torch.zeros_like(self), self.mT], 1)], 0))[:{g.shapes['self'][0]}, {g.shapes['self'][0]}:]"
+                if len(g.shapes["self"]) == 2
+                else None
+            ),
+            "the upper right block of the exponential of a matrix twice the size",
+            r"\Bigl[\exp\begin{{pmatrix}} {self}^{{\top}} & {grad} \\ 0 & {self}^{{\top}} \end{{pmatrix}}\Bigr]_{{12}}",
+        )
+    ),
+    "_scaled_dot_product_flash_attention_for_cpu": entry(
+        query=(_query, "the gradient of the scores times the keys", rf"{_SCORES}\;{{key}},\quad {_P}"),
+        key=(
+            _key,
+            "the gradient of the scores transposed times the queries",
+            rf"\bigl({_SCORES}\bigr)^{{{{\top}}}}{{query}},\quad {_P}",
+        ),
+        value=(_value, "the probabilities transposed times the gradient", rf"P^{{{{\top}}}}{{grad}},\quad {_P}"),
+    ),
+}

@@ -1,0 +1,308 @@
+"""For each entry of derivatives.yaml that has a rule: expressions that run it, in several shapes.
+
+`r(2, 3)` is a leaf of random normal numbers, `p(2, 3)` one of numbers between 0.2 and 0.8, `d(2, 3)` data.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+START: Final = """
+def r(*shape): return torch.randn(shape, requires_grad=True)
+def p(*shape): return (torch.rand(shape) * 0.6 + 0.2).requires_grad_()
+def d(*shape): return torch.randn(shape)
+def seen(out):
+    outs = out if isinstance(out, (tuple, list)) else [out]
+    total = 0
+    for y in outs:
+        if y.requires_grad:
+            total = total + (y * torch.linspace(0.5, 1.5, y.numel()).reshape(y.shape)).sum()
+    total.backward()
+"""
+
+_UNARY = (
+    "neg exp exp2 expm1 sin cos tan atan sinh cosh tanh asinh sigmoid abs sign sgn ceil floor round trunc frac erf "
+    "erfc deg2rad rad2deg nan_to_num clone"
+)
+_POSITIVE = "log log2 log10 log1p sqrt rsqrt reciprocal asin acos atanh logit lgamma"
+
+SAMPLES: Final[dict[str, tuple[str, ...]]] = {
+    **{name: (f"torch.{name}(r(2, 3))", f"torch.{name}(r())") for name in _UNARY.split()},
+    **{name: (f"torch.{name}(p(2, 3))", f"torch.{name}(p())") for name in _POSITIVE.split()},
+    "acosh": ("torch.acosh(p(3) + 1)",),
+    "pow.Tensor_Scalar": (
+        "r(2, 3) ** 2",
+        "p(3) ** 3",
+        "p() ** 0.5",
+        "r(3).square()",
+        "p(2) ** -1",
+        "p(2) ** 1",
+        "r(2) ** 0",
+    ),
+    "pow.Tensor_Tensor": ("p(2, 3) ** r(3)", "p(3) ** r(2, 1)"),
+    "pow.Scalar": ("2.0 ** r(3)",),
+    "clamp": ("r(9).clamp(-0.5, 0.5)", "r(9).clamp(min=0)", "r(9).clamp(max=0.1)"),
+    "clamp_min": ("torch.clamp_min(r(9), 0.1)",),
+    "clamp_max": ("torch.clamp_max(r(9), 0.1)",),
+    "clamp.Tensor": (
+        "torch.clamp(r(9), p(9) - 1, p(9))",
+        "torch.clamp(r(3, 3), min=r(3))",
+        "torch.clamp(r(9), max=r(9))",
+    ),
+    "alias": ("torch.ops.aten.alias(r(3))",),
+    "_to_copy": ("r(3).float().double()",),
+    "_conj": ("torch.view_as_complex(r(3, 2)).conj().real",),
+    "view_as_real": ("torch.view_as_real(torch.view_as_complex(r(3, 2)))",),
+    "view_as_complex": ("torch.view_as_real(torch.view_as_complex(r(3, 2)))",),
+    "mul.Scalar": ("torch.ops.aten.mul.Scalar(r(3), 3.0)",),
+    "div.Scalar": ("torch.ops.aten.div.Scalar(r(3), 4.0)",),
+    "add.Scalar": ("torch.ops.aten.add.Scalar(r(3), 4.0)",),
+    "sub.Scalar": ("torch.ops.aten.sub.Scalar(r(3), 4.0)",),
+    "rsub.Scalar": ("1 - r(3)", "torch.rsub(r(3), 2.0, alpha=3)"),
+    "rsub.Tensor": ("torch.rsub(r(3), r(2, 3), alpha=3)",),
+    "fmod.Scalar": ("torch.fmod(r(3), 0.3)",),
+    "fmod.Tensor": ("torch.fmod(r(3), p(3))",),
+    "remainder.Scalar": ("r(3) % 0.3",),
+    "remainder.Tensor": ("r(3) % p(2, 3)",),
+    "masked_fill.Scalar": ("r(3).masked_fill(torch.tensor([True, False, True]), -1.0)",),
+    "masked_fill.Tensor": ("r(3).masked_fill(torch.tensor([True, False, True]), r())",),
+    "native_dropout": ("torch.native_dropout(r(20), 0.3, True)[0]", "torch.native_dropout(r(20), 0.3, False)[0]"),
+    "add.Tensor": ("r(2, 3) + r(3)", "r(2, 1) + r(3)", "r() + r(2, 2)", "torch.add(r(3), r(3), alpha=2)", "r(3) + 1"),
+    "sub.Tensor": ("r(2, 3) - r(3)", "torch.sub(r(3), r(3), alpha=2)"),
+    "mul.Tensor": (
+        "r(2, 3) * r(3)",
+        "r(3) * 4",
+        "r(2, 1) * r(3)",
+        "r() * r()",
+        "r(4, 1, 3) * r(2, 1)",
+        "r(3) * d(3)",
+        "(r(3) * 1).mul_(2)",
+    ),
+    "div.Tensor": ("r(2, 3) / p(3)", "r(3) / 2", "r() / p(2)"),
+    "div.Tensor_mode": ("torch.div(r(3), p(3), rounding_mode='floor')", "torch.div(r(3), p(3), rounding_mode='trunc')"),
+    "maximum": (
+        "torch.maximum(r(2, 3), r(3))",
+        "torch.maximum(torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True))",
+    ),
+    "minimum": (
+        "torch.minimum(r(2, 3), r(3))",
+        "torch.minimum(torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True))",
+    ),
+    "fmax": ("torch.fmax(r(2, 3), r(3))",),
+    "fmin": ("torch.fmin(r(2, 3), r(3))",),
+    "atan2": ("torch.atan2(r(2, 3), r(3))",),
+    "hypot": ("torch.hypot(r(2, 3), r(3))",),
+    "logaddexp": ("torch.logaddexp(r(2, 3), r(3))",),
+    "xlogy.Tensor": ("torch.xlogy(p(2, 3), p(3))",),
+    "xlogy.Scalar_Self": ("torch.xlogy(2.0, p(3))",),
+    "lerp.Scalar": ("torch.lerp(r(3), r(3), 0.3)",),
+    "lerp.Tensor": ("torch.lerp(r(2, 3), r(2, 3), p(3))",),
+    "addcmul": ("torch.addcmul(r(3), r(2, 3), r(2, 1), value=2)",),
+    "addcdiv": ("torch.addcdiv(r(3), r(2, 3), p(2, 1), value=2)",),
+    "where.self": ("torch.where(d(2, 3) > 0, r(2, 3), r(3))",),
+    "copysign.Tensor": ("torch.copysign(r(3), r(3))",),
+    # activations
+    "relu": ("torch.relu(r(2, 3))", "(r(3) * 1).relu_()"),
+    "leaky_relu": ("F.leaky_relu(r(5))", "F.leaky_relu(r(5), 0.2)"),
+    "elu": ("F.elu(r(5))", "F.elu(r(5), 0.7)", "F.selu(r(5))"),
+    "celu": ("F.celu(r(5), 0.7)",),
+    "gelu": ("F.gelu(r(2, 3))", "F.gelu(r(5), approximate='tanh')"),
+    "silu": ("F.silu(r(5))",),
+    "mish": ("F.mish(r(5))",),
+    "softplus": ("F.softplus(r(5))", "F.softplus(r(5) * 30, beta=2)"),
+    "hardtanh": ("F.hardtanh(r(9))", "F.relu6(r(9) * 4)"),
+    "hardsigmoid": ("F.hardsigmoid(r(9) * 4)",),
+    "hardswish": ("F.hardswish(r(9) * 4)",),
+    "log_sigmoid_forward": ("F.logsigmoid(r(5))",),
+    "threshold": ("F.threshold(r(9), 0.1, 5.0)",),
+    "softshrink": ("F.softshrink(r(9))",),
+    "hardshrink": ("F.hardshrink(r(9))",),
+    "_prelu_kernel": ("F.prelu(r(2, 3, 2), p(3))", "F.prelu(r(5), p(1))"),
+    "glu": ("F.glu(r(3, 4))", "F.glu(r(4, 3), 0)"),
+    "_softmax": ("F.softmax(r(2, 3), dim=1)", "F.softmax(r(2, 3), dim=0)", "F.softmax(r(4), dim=-1)"),
+    "_log_softmax": ("F.log_softmax(r(2, 3), dim=1)", "F.log_softmax(r(2, 3, 2), dim=-2)"),
+    "_safe_softmax": ("torch._safe_softmax(r(2, 3), -1)",),
+    # reductions
+    "sum": ("r(2, 3).sum()", "r().sum()"),
+    "sum.dim_IntList": ("r(2, 3).sum(0)", "r(2, 3).sum(-1, keepdim=True)", "r(2, 3, 4).sum((0, 2))"),
+    "nansum": ("torch.nansum(r(2, 3), 1)",),
+    "mean": ("r(2, 3).mean()",),
+    "mean.dim": ("r(2, 3).mean(0)", "r(2, 3, 2).mean((-1, 0), keepdim=True)"),
+    "prod": ("r(4).prod()",),
+    "prod.dim_int": ("r(2, 3).prod(1)", "r(2, 3).prod(0, keepdim=True)"),
+    "std.correction": ("r(5).std()", "r(2, 3).std(1)", "r(2, 3).std(0, correction=0, keepdim=True)"),
+    "var.correction": ("r(5).var()", "r(2, 3).var(1, unbiased=False)", "r(2, 3).var(0, keepdim=True)"),
+    "max": ("r(5).max()", "torch.ones(4, requires_grad=True).max()"),
+    "min": ("r(5).min()",),
+    "max.dim": ("r(2, 3).max(1)[0]", "r(2, 3).max(0, keepdim=True)[0]"),
+    "min.dim": ("r(2, 3).min(1)[0]", "r(2, 3).min(-2, keepdim=True)[0]"),
+    "amax": ("r(2, 3).amax(1)", "torch.ones(2, 3, requires_grad=True).amax((0, 1))", "r(2, 3).amax(0, keepdim=True)"),
+    "amin": ("r(2, 3).amin(1)",),
+    "median": ("r(5).median()",),
+    "median.dim": ("r(2, 3).median(1)[0]",),
+    "kthvalue": ("r(2, 5).kthvalue(2)[0]",),
+    "mode": ("torch.mode(r(2, 3))[0]",),
+    "cummax": ("torch.cummax(r(2, 5), 1)[0]",),
+    "cummin": ("torch.cummin(r(2, 5), 0)[0]",),
+    "topk": ("r(2, 5).topk(2)[0]", "r(5, 2).topk(3, dim=0)[0]"),
+    "sort": ("torch.ops.aten.sort(r(2, 5), 1, True)[0]",),
+    "sort.stable": ("r(2, 5).sort(dim=1, stable=True)[0]", "r(5, 2).sort(dim=0, descending=True, stable=True)[0]"),
+    "logsumexp": ("r(2, 3).logsumexp(1)", "r(2, 3).logsumexp((0, 1), keepdim=True)"),
+    "cumsum": ("r(2, 5).cumsum(1)", "r(5).cumsum(-1)"),
+    "cumprod": ("p(2, 5).cumprod(0)",),
+    "linalg_vector_norm": (
+        "torch.linalg.vector_norm(r(2, 3))",
+        "torch.linalg.vector_norm(r(2, 3), 1, dim=1)",
+        "torch.linalg.vector_norm(r(2, 3), 3, dim=0, keepdim=True)",
+        "torch.linalg.vector_norm(r(2, 3), float('inf'), dim=1)",
+        "r(4).norm()",
+    ),
+    "norm.ScalarOpt_dim": ("torch.ops.aten.norm.ScalarOpt_dim(r(2, 3), 2, [1])",),
+    "norm.Scalar": ("torch.ops.aten.norm.Scalar(r(2, 3), 2)",),
+    "dist": ("torch.dist(r(3), r(3))",),
+    "trace": ("torch.trace(r(2, 3))",),
+    # algebra
+    "mm": ("r(2, 3) @ r(3, 4)",),
+    "bmm": (
+        "torch.bmm(r(2, 2, 3), r(2, 3, 4))",
+        "torch.einsum('bij,bjk->bik', r(2, 2, 3), r(2, 3, 2))",
+        "r(2, 2, 3) @ r(2, 3, 2)",
+    ),
+    "mv": ("r(2, 3) @ r(3)",),
+    "dot": ("r(3) @ r(3)",),
+    "addmm": (
+        "F.linear(r(2, 3), r(4, 3), r(4))",
+        "torch.addmm(r(2, 1), r(2, 3), r(3, 4), beta=2, alpha=3)",
+        "torch.addmm(r(), r(2, 3), r(3, 4))",
+    ),
+    "addmv": ("torch.addmv(r(2), r(2, 3), r(3), beta=2, alpha=0.5)",),
+    "baddbmm": ("torch.baddbmm(r(1, 4), r(2, 2, 3), r(2, 3, 4), beta=2, alpha=0.5)",),
+    "addr": ("torch.addr(r(2, 3), r(2), r(3))",),
+    "linalg_cross": ("torch.linalg.cross(r(2, 3), r(2, 3))", "torch.linalg.cross(r(3, 2), r(3, 2), dim=0)"),
+    "linalg_inv_ex": ("torch.linalg.inv(r(3, 3))", "torch.linalg.inv(r(2, 3, 3))"),
+    "_linalg_det": ("torch.linalg.det(r(3, 3))", "torch.linalg.det(r(2, 3, 3))"),
+    "_linalg_slogdet": ("torch.linalg.slogdet(r(3, 3))[1]",),
+    "_linalg_solve_ex": ("torch.linalg.solve(r(3, 3), r(3, 2))", "torch.linalg.solve(r(3, 3), r(3))"),
+    "linalg_matrix_exp": ("torch.linalg.matrix_exp(r(3, 3))",),
+    "_scaled_dot_product_flash_attention_for_cpu": (
+        "F.scaled_dot_product_attention(r(1, 2, 4, 8), r(1, 2, 5, 8), r(1, 2, 5, 8))",
+        "F.scaled_dot_product_attention(r(1, 2, 4, 8), r(1, 2, 4, 8), r(1, 2, 4, 8), is_causal=True)",
+        "F.scaled_dot_product_attention(r(2, 2, 3, 4), r(2, 2, 3, 4), r(2, 2, 3, 4), scale=0.3)",
+    ),
+    # shapes
+    "view": ("r(2, 3).view(3, 2)", "r(2, 3).reshape(-1)"),
+    "_unsafe_view": ("r(2, 2, 3).transpose(0, 1).reshape(4, 3)", "torch.ops.aten._unsafe_view(r(2, 3), [6])"),
+    "_reshape_alias": ("torch.ops.aten._reshape_alias(r(2, 3), [3, 2], [2, 1])",),
+    "t": ("r(2, 3).t()",),
+    "transpose.int": ("r(2, 3, 4).transpose(0, -1)", "r(2, 3).mT"),
+    "permute": ("r(2, 3, 4).permute(2, 0, 1)", "r(2, 3, 4).movedim(-1, 0)"),
+    "unsqueeze": ("r(2, 3).unsqueeze(-1)", "r(2, 3)[:, None]"),
+    "squeeze": ("r(2, 1, 3, 1).squeeze()",),
+    "squeeze.dim": ("r(2, 1, 3).squeeze(1)", "r(2, 3).squeeze(0)"),
+    "squeeze.dims": ("r(2, 1, 3, 1).squeeze((1, 3))",),
+    "expand": ("r(3, 1).expand(3, 4)", "r(3).expand(2, 3)", "r(2, 1).expand(4, 2, 3)"),
+    "repeat": ("r(2, 3).repeat(2, 2)", "r(3).repeat(4, 2)", "r(2, 3).tile(2)"),
+    "select.int": ("r(2, 3)[1]", "r(2, 3)[:, -1]"),
+    "slice.Tensor": ("r(4, 3)[1:3]", "r(4, 5)[:, ::2]", "r(5)[-3:]", "r(6).narrow(0, 2, 2)"),
+    "diagonal": ("r(3, 3).diagonal()", "r(3, 4).diagonal(1)"),
+    "diag_embed": ("torch.diag_embed(r(3))", "torch.diag_embed(r(2, 3), 1)"),
+    "split.Tensor": ("r(5, 2).split(2)", "r(2, 6).chunk(3, dim=1)[1]"),
+    "split_with_sizes": ("r(5, 2).split([2, 3])", "r(2, 5).split([1, 4], dim=-1)"),
+    "unsafe_split.Tensor": ("torch.unsafe_split(r(5, 2), 2)",),
+    "unsafe_split_with_sizes": ("torch.unsafe_split_with_sizes(r(5, 2), [2, 3])",),
+    "unbind.int": ("r(3, 2).unbind()", "r(2, 3).unbind(1)[2]"),
+    "cat": ("torch.cat([r(2, 2), r(2, 3), d(2, 1)], 1)", "torch.cat([r(2), r(3)])", "torch.hstack([r(2), r(1)])"),
+    "stack": ("torch.stack([r(2), r(2), d(2)])", "torch.stack([r(2), r(2)], dim=-1)"),
+    "flip": ("r(2, 3).flip(1)", "r(2, 3).flip(0, 1)"),
+    "roll": ("r(2, 3).roll(1, 1)", "r(2, 3).roll((1, 2), (0, 1))", "r(2, 3).roll(2)"),
+    "tril": ("r(3, 3).tril()", "r(3, 3).tril(1)"),
+    "triu": ("r(3, 3).triu(1)",),
+    "constant_pad_nd": ("F.pad(r(2, 3), (1, 2))", "F.pad(r(2, 3), (1, 0, 2, 1), value=3.0)"),
+    "pixel_shuffle": ("F.pixel_shuffle(r(1, 4, 2, 3), 2)",),
+    "unfold": ("r(7).unfold(0, 3, 2)", "r(2, 5).unfold(1, 2, 1)", "r(5, 2).unfold(0, 3, 1)"),
+    # indexing
+    "index.Tensor": (
+        "r(4, 3)[torch.tensor([0, 2, 2])]",
+        "r(4, 3)[[0, 1], [2, 2]]",
+        "r(2, 4)[:, [1, 1, 3]]",
+        "r(2, 3)[d(2, 3) > 0]",
+        "r(2, 3, 4)[:, [0, 2], [1, 1]]",
+    ),
+    "index_select": ("r(2, 4).index_select(1, torch.tensor([3, 3, 0]))",),
+    "gather": (
+        "r(3, 4).gather(1, torch.tensor([[0, 0], [2, 1], [1, 1]]))",
+        "r(3, 4).gather(0, torch.tensor([[0, 2, 1, 1]]))",
+    ),
+    "take": ("r(2, 3).take(torch.tensor([0, 5, 5]))",),
+    "masked_select": ("r(2, 3).masked_select(d(2, 3) > -0.5)",),
+    "embedding": (
+        "F.embedding(torch.tensor([[1, 2], [2, 0]]), r(4, 3))",
+        "F.embedding(torch.tensor([1, 2, 1]), r(4, 3), padding_idx=2)",
+    ),
+    "scatter.src": (
+        "r(3, 4).scatter(1, torch.tensor([[0], [2], [1]]), r(3, 1))",
+        "r(2, 3).scatter(0, torch.tensor([[1, 0, 1]]), r(1, 3))",
+    ),
+    "scatter.value": ("r(3, 4).scatter(1, torch.tensor([[0], [2], [1]]), 7.0)",),
+    "scatter_add": ("r(3, 4).scatter_add(1, torch.tensor([[0, 0], [2, 1], [1, 1]]), r(3, 2))",),
+    "index_add": ("r(4, 2).index_add(0, torch.tensor([1, 1, 3]), r(3, 2), alpha=2)",),
+    "index_copy": ("r(4, 2).index_copy(0, torch.tensor([1, 3]), r(2, 2))",),
+    "index_fill.int_Scalar": ("r(4, 2).index_fill(0, torch.tensor([1, 3]), 7.0)",),
+    "index_put": (
+        "r(4, 2).index_put((torch.tensor([1, 3]),), r(2))",
+        "r(4).index_put((torch.tensor([1, 1]),), r(2), accumulate=True)",
+    ),
+    # losses
+    "mse_loss": (
+        "F.mse_loss(r(2, 3), r(2, 3))",
+        "F.mse_loss(r(3), d(3), reduction='sum')",
+        "F.mse_loss(r(3), r(3), reduction='none')",
+    ),
+    "nll_loss_forward": (
+        "F.cross_entropy(r(4, 3), torch.tensor([0, 2, 1, 1]))",
+        "F.nll_loss(r(3, 3), torch.tensor([0, 2, -100]), reduction='sum')",
+        "F.cross_entropy(r(3, 3), torch.tensor([0, 2, -100]), weight=torch.tensor([0.2, 0.3, 0.5]))",
+        "F.cross_entropy(r(3, 3), torch.tensor([0, 2, 1]), reduction='none')",
+        "F.cross_entropy(r(3), torch.tensor(1))",
+    ),
+    "nll_loss2d_forward": ("F.cross_entropy(r(2, 3, 2, 2), torch.tensor([[[0, 1], [2, 1]], [[0, 0], [1, 1]]]))",),
+    "binary_cross_entropy": (
+        "F.binary_cross_entropy(p(2, 3), torch.tensor([[0., 1., 1.], [1., 0., 1.]]))",
+        "F.binary_cross_entropy(p(3), torch.tensor([0., 1., 1.]), weight=torch.tensor([1., 2., 3.]), reduction='sum')",
+    ),
+    "binary_cross_entropy_with_logits": (
+        "F.binary_cross_entropy_with_logits(r(2, 3), torch.rand(2, 3))",
+        "F.binary_cross_entropy_with_logits(r(3), torch.rand(3), reduction='none')",
+    ),
+    "smooth_l1_loss": ("F.smooth_l1_loss(r(9), d(9))", "F.smooth_l1_loss(r(9), d(9), beta=0.3, reduction='sum')"),
+    "huber_loss": ("F.huber_loss(r(9) * 2, d(9))", "F.huber_loss(r(9), d(9), delta=0.3)"),
+    "soft_margin_loss": ("F.soft_margin_loss(r(3), torch.tensor([1., -1., 1.]))",),
+    # normalization
+    "native_layer_norm": (
+        "F.layer_norm(r(2, 3, 4), (4,), r(4), r(4))",
+        "F.layer_norm(r(2, 3, 4), (3, 4))",
+        "F.layer_norm(r(5), (5,), r(5))",
+    ),
+    "native_batch_norm": (
+        "F.batch_norm(r(4, 3), d(3), p(3).detach(), r(3), r(3), training=True)",
+        "F.batch_norm(r(2, 3, 2, 2), None, None, training=True)",
+        "F.batch_norm(r(2, 3, 2, 2), d(3), torch.rand(3) + 0.5, r(3), r(3))",
+    ),
+    "native_group_norm": ("F.group_norm(r(2, 4, 3), 2, r(4), r(4))", "F.group_norm(r(2, 4, 2, 2), 2)"),
+    # convolution
+    "convolution": (
+        "F.conv2d(r(2, 2, 5, 5), r(3, 2, 3, 3), r(3))",
+        "F.conv2d(r(1, 4, 6, 6), r(4, 2, 3, 3), stride=2, padding=1, groups=2)",
+        "F.conv1d(r(2, 2, 7), r(3, 2, 3), r(3), dilation=2)",
+        "F.conv_transpose2d(r(1, 2, 3, 3), r(2, 3, 3, 3), r(3), stride=2)",
+        "F.conv3d(r(1, 1, 4, 4, 4), r(2, 1, 2, 2, 2))",
+    ),
+    "max_pool2d_with_indices": (
+        "F.max_pool2d(r(2, 2, 4, 4), 2)",
+        "F.max_pool2d(r(1, 2, 5, 5), 3, stride=1, padding=1)",
+    ),
+    "adaptive_max_pool2d": ("F.adaptive_max_pool2d(r(1, 2, 5, 5), 2)",),
+    "avg_pool2d": ("F.avg_pool2d(r(2, 3, 4, 4), 2)", "F.avg_pool2d(r(1, 2, 5, 5), 3, stride=2, padding=1)"),
+    "_adaptive_avg_pool2d": ("F.adaptive_avg_pool2d(r(1, 2, 4, 6), (2, 3))",),
+    "upsample_nearest2d": ("F.interpolate(r(1, 2, 2, 3), scale_factor=2)",),
+}
