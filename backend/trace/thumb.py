@@ -2,73 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
 
+from backend.trace.moments import Array
+
 THUMB: Final = 32
 """Largest side of a thumbnail, in cells; it never has more cells than `preview` allows values."""
 
-Array = np.ndarray[Any, np.dtype[Any]]
 
-
-def first_slice(tensor: torch.Tensor) -> torch.Tensor:
-    """The last two dimensions, at the first place of all others."""
-    while tensor.dim() > 2:
-        tensor = tensor.select(0, 0)
-    return tensor
-
-
-def thumbs(stack: torch.Tensor, side: int) -> Array:
-    """Block means of the last two dims (of the first slice, if there are more), at most `side` * `side` cells.
-
-    `stack` is [k, ...]; the result is [k, rows, columns].
-    """
-    while stack.dim() > 3:
-        stack = stack.select(1, 0)
-    if stack.dim() == 2:
-        stack = stack.unsqueeze(1)
-    height, width = stack.shape[1:]
+def cells(height: int, width: int, side: int) -> tuple[int, int]:
+    """Rows and columns of the thumbnail of a [height, width] matrix: at most `side` * `side` cells."""
     room = side * side
     rows = min(height, side, THUMB) if width > side else min(height, THUMB, room // width)
-    columns = min(width, THUMB, room // max(1, rows))
-    means = _narrow(_shorten(stack, max(1, rows)), max(1, columns)).numpy()
-    if not np.isfinite(means).all():
-        # a weight of 0 times NaN is NaN: where there is one, each block is reduced by itself
-        return _block_means(_block_means(stack.numpy(), 1, max(1, rows)), 2, max(1, columns))
-    return means
+    rows = max(1, rows)
+    return rows, max(1, min(width, THUMB, room // rows))
 
 
-def _shorten(stack: torch.Tensor, rows: int) -> torch.Tensor:
-    """[k, height, width] -> [k, rows, width], by block means."""
-    k, height, width = stack.shape
-    if height <= rows:
-        return stack
-    if height % rows == 0:
-        return stack.reshape(k, rows, height // rows, width).sum(2) / (height // rows)
-    return _weights(height, rows, stack.dtype).t() @ stack
+def thumbnail(matrix: Array, side: int, *, finite: bool) -> Array:
+    """Block means of a [height, width] matrix: [rows, columns] with the numbers of `cells`.
+
+    `finite`: there is no NaN and no infinity among the elements.
+    """
+    rows, columns = cells(matrix.shape[0], matrix.shape[1], side)
+    if not finite:
+        # a weight of 0 times NaN is NaN: each block is reduced by itself
+        return _block_means(_block_means(matrix, 0, rows), 1, columns)
+    if matrix.strides[0] < matrix.strides[1]:  # a transposed view: read in the order in which its elements lie
+        return _means(matrix.T, columns, rows).T
+    return _means(matrix, rows, columns)
 
 
-def _narrow(stack: torch.Tensor, columns: int) -> torch.Tensor:
-    """[k, height, width] -> [k, height, columns], by block means. A product: sums over short last axes are slow."""
-    width = stack.shape[2]
-    return stack if width <= columns else stack @ _weights(width, columns, stack.dtype)
+def _means(matrix: Array, rows: int, columns: int) -> Array:
+    height, width = matrix.shape
+    each = 1
+    if height > rows:
+        if height % rows:
+            matrix = _weights(height, rows, matrix.dtype.char, 1).T @ matrix
+        else:
+            each = height // rows
+            matrix = _sums(matrix.reshape(rows, each, width))
+    if width > _WIDE:  # a product would lose digits
+        matrix = _block_means(matrix, 1, columns)
+        return matrix / each if each > 1 else matrix
+    if width > columns:  # a product: sums over short last axes are slow
+        matrix = matrix.dot(_weights(width, columns, matrix.dtype.char, each))
+    elif each > 1:
+        matrix = matrix / each
+    return matrix
 
 
-_made: dict[tuple[int, int, torch.dtype], torch.Tensor] = {}
+def _sums(blocks: Array) -> Array:
+    """Sums over the second axis of three. torch is quicker at many short rows, numpy at everything else."""
+    if blocks.size > _MANY and blocks.shape[2] < _SHORT:
+        return np.asarray(torch.from_numpy(blocks).sum(1).numpy())
+    return np.asarray(np.add.reduce(blocks, 1))
 
 
-def _weights(size: int, cells: int, dtype: torch.dtype) -> torch.Tensor:
-    """[size, cells]: what each element has to do with the mean of each block."""
-    key = (size, cells, dtype)
+_MANY: Final = 1 << 14
+_SHORT: Final = 96
+_WIDE: Final = 4096
+
+_made: dict[tuple[int, int, str, int], Array] = {}
+
+
+def _weights(size: int, cells: int, kind: str, each: int) -> Array:
+    """[size, cells]: what each element, itself the sum of `each`, has to do with the mean of each block."""
+    key = (size, cells, kind, each)
     weights = _made.get(key)
     if weights is None:
         edges = np.append(np.arange(cells) * size // cells, size)
         block = np.repeat(np.arange(cells), np.diff(edges))
         table = np.zeros((size, cells))
-        table[np.arange(size), block] = 1.0 / np.diff(edges)[block]
-        weights = _made[key] = torch.from_numpy(table).to(dtype)
+        table[np.arange(size), block] = 1.0 / np.diff(edges)[block] / each
+        weights = _made[key] = table.astype(kind)
     return weights
 
 

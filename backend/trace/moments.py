@@ -1,0 +1,98 @@
+"""min, max, mean, std, and how many elements are NaN or infinite: of one tensor, or of many short ones at once.
+
+NaN and infinities are counted and left out of the other four; std is the one with n - 1, NaN for a single element.
+To be called under `np.errstate(all="ignore")`: strange numbers are expected here.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any, Final
+
+import numpy as np
+
+from backend.wire.messages import STATISTICS
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+PIECE: Final = 1 << 16
+"""Elements of a long array that are looked at together: they stay in the processor's cache for all four looks."""
+
+CANCELLED: Final = 1e-3
+"""Below this share of mean**2, a variance from sums of squares has lost its digits."""
+
+_PACK32: Final = struct.Struct(f"<{STATISTICS}f").pack
+
+_least: Final = np.minimum.reduce
+_greatest: Final = np.maximum.reduce
+_sum: Final = np.add.reduce
+
+
+def packed(flat: Array) -> tuple[bytes, bool]:
+    """The statistics of a float32 array of at least one element, as float32; and whether all of it is finite.
+
+    Sums are taken in float32 over pieces, and added up in float64. Where that would lose too much, `exact` looks again.
+    """
+    count = len(flat)
+    if count <= PIECE:
+        low, high = float(_least(flat)), float(_greatest(flat))
+        total, squares = float(_sum(flat)), float(flat.dot(flat))
+    else:
+        low, high, total, squares = _by_pieces(flat)
+    if low == high and math.isfinite(low):
+        return _PACK32(low, low, low, 0.0 if count > 1 else math.nan, 0.0, 0.0), True
+    mean = total / count
+    variance = (squares - total * mean) / (count - 1) if count > 1 else math.nan
+    if math.isfinite(squares) and variance >= CANCELLED * mean * mean:
+        return _PACK32(low, high, mean, math.sqrt(variance), 0.0, 0.0), True
+    row = exact(flat, mean)
+    return row.astype(np.float32).tobytes(), not row[4:].any()
+
+
+def _by_pieces(flat: Array) -> tuple[float, float, float, float]:
+    pieces = [flat[first : first + PIECE] for first in range(0, len(flat), PIECE)]
+    looks = np.array([(_least(p), _greatest(p), _sum(p), p.dot(p)) for p in pieces], dtype=np.float64)
+    return looks[:, 0].min(), looks[:, 1].max(), looks[:, 2].sum(), looks[:, 3].sum()
+
+
+def exact(flat: Array, near: float = math.nan) -> Array:
+    """The statistics of one array in float64, whatever is in it. `near`: about the mean, where that is known."""
+    row = np.zeros(STATISTICS)
+    finite = np.isfinite(flat)
+    count = int(np.count_nonzero(finite))
+    if count < len(flat):
+        row[4] = np.count_nonzero(np.isnan(flat))
+        row[5] = len(flat) - count - row[4]
+        flat = flat[finite]
+    if not count:
+        row[:4] = np.nan
+        return row
+    row[0], row[1] = flat.min(), flat.max()
+    wide = flat.astype(np.float64)
+    origin = near if math.isfinite(near) else float(wide[0])
+    wide -= origin
+    shift = float(wide.sum()) / count
+    row[2] = origin + shift
+    wide -= shift
+    row[3] = np.sqrt(np.dot(wide, wide) / (count - 1)) if count > 1 else np.nan
+    return row
+
+
+def of_each(flat: Array, counts: Array) -> Array:
+    """The statistics of each run of `counts` elements of `flat`: [len(counts), STATISTICS], float64."""
+    starts = np.append(0, np.cumsum(counts)[:-1])
+    block = np.zeros((len(counts), STATISTICS))
+    if np.isfinite(flat).all():
+        block[:, 0] = np.minimum.reduceat(flat, starts)
+        block[:, 1] = np.maximum.reduceat(flat, starts)
+        wide = flat.astype(np.float64)
+        mean = np.add.reduceat(wide, starts) / counts
+        block[:, 2] = mean
+        wide -= np.repeat(mean, counts)
+        spread = np.add.reduceat(wide * wide, starts)
+        block[:, 3] = np.where(counts > 1, np.sqrt(spread / (counts - 1)), np.nan)
+        return block
+    for row, (start, count) in enumerate(zip(starts, counts, strict=True)):
+        block[row] = exact(flat[start : start + count])
+    return block

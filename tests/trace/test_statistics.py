@@ -1,0 +1,221 @@
+"""Every way in which the tracer takes statistics gives what torch gives, for all shapes, types and strange values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from backend.trace.moments import PIECE
+from backend.trace.reduction import Reduction, Summary
+from backend.wire.messages import STATISTICS
+
+PREVIEW = 64
+SIDE = 8
+
+DTYPES = (
+    torch.float32,
+    torch.float64,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.int32,
+    torch.int16,
+    torch.int8,
+    torch.uint8,
+    torch.bool,
+)
+SHAPES = (
+    (),
+    (1,),
+    (7,),
+    (64,),
+    (65,),
+    (3, 5),
+    (8, 8),
+    (9, 8),
+    (16, 33),
+    (100, 3),
+    (2, 3, 17, 31),
+    (4, 64, 40),
+    (300, 1),
+)
+
+STRANGE: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "nothing strange": lambda t: t,
+    "one NaN": lambda t: _put(t, {0: math.nan}),
+    "one infinity": lambda t: _put(t, {-1: math.inf}),
+    "both infinities and NaN": lambda t: _put(t, {0: math.inf, 1: -math.inf, 2: math.nan}),
+    "all NaN": lambda t: torch.full_like(t, math.nan),
+    "all the same": lambda t: torch.full_like(t, 0.1),
+    "far from zero": lambda t: t * 1e-3 + 1000.0,
+    "large": lambda t: t * 1e30,
+}
+
+
+def _put(tensor: torch.Tensor, values: dict[int, float]) -> torch.Tensor:
+    flat = tensor.clone().reshape(-1)
+    for place, value in values.items():
+        flat[place % flat.numel()] = value
+    return flat.reshape(tensor.shape)
+
+
+def make(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(math.prod(shape) + len(shape))
+    if dtype.is_floating_point:
+        return torch.randn(shape, generator=generator).to(dtype)
+    return torch.randint(0, 2 if dtype is torch.bool else 100, shape, generator=generator).to(dtype)
+
+
+def read(summary: Summary) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    numbers = np.frombuffer(summary.payload, np.float64 if summary.wide else np.float32)
+    return numbers[:STATISTICS].astype(np.float64), numbers[STATISTICS:]
+
+
+def check(summary: Summary, tensor: torch.Tensor) -> None:
+    """The summary says what torch says of the tensor, element by element and in float64."""
+    assert summary.shape == tuple(tensor.shape)
+    assert summary.dtype == str(tensor.dtype)
+    (low, high, mean, std, nan, inf), shown = read(summary)
+    wide = tensor.detach().to(torch.float64)
+    finite = wide[torch.isfinite(wide)]
+    assert (nan, inf) == (float(wide.isnan().sum()), float(wide.isinf().sum()))
+    if not finite.numel():
+        assert all(math.isnan(number) for number in (low, high, mean, std))
+    else:
+        scale = float(finite.abs().max())
+        assert (low, high) == (float(finite.min()), float(finite.max()))
+        assert mean == pytest.approx(float(finite.mean()), rel=1e-6, abs=1e-6 * scale)
+        # statistics travel as float32 for the narrow types: std can be no better than that
+        expected = float(finite.std()) if finite.numel() > 1 else math.nan
+        assert std == pytest.approx(expected, rel=1e-4, abs=1e-12 * scale, nan_ok=True)
+    if tensor.numel() <= PREVIEW:
+        assert np.array_equal(shown, wide.reshape(-1).numpy(), equal_nan=True)
+    else:
+        assert summary.thumb is not None
+        check_thumb(shown.reshape(summary.thumb), tensor)
+
+
+def check_thumb(shown: np.ndarray[Any, Any], tensor: torch.Tensor) -> None:
+    """Each cell is the mean of its block; blocks differ by at most one element a side, and cover the matrix."""
+    matrix = tensor.detach().to(torch.float64)
+    while matrix.dim() > 2:
+        matrix = matrix[0]
+    matrix = matrix.reshape(1, -1) if matrix.dim() == 1 else matrix
+    height, width = matrix.shape
+    rows, columns = shown.shape
+    assert rows * columns <= PREVIEW
+    down = [*(np.arange(rows) * height // rows), height]
+    right = [*(np.arange(columns) * width // columns), width]
+    for i in range(rows):
+        for j in range(columns):
+            block = matrix[down[i] : down[i + 1], right[j] : right[j + 1]]
+            size = float(block[block.isfinite()].abs().max()) if block.isfinite().any() else 1.0
+            assert shown[i, j] == pytest.approx(float(block.mean()), rel=1e-5, abs=1e-5 * size, nan_ok=True)
+
+
+def reduce(*tensors: torch.Tensor) -> list[Summary]:
+    with torch.no_grad():
+        return Reduction(PREVIEW, list(tensors)).summaries()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_every_shape_of_a_type(dtype: torch.dtype) -> None:
+    tensors = [make(shape, dtype) for shape in SHAPES]
+    for together in (tensors, *([t] for t in tensors)):
+        for summary, tensor in zip(reduce(*together), together, strict=True):
+            check(summary, tensor)
+
+
+@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_strange_values(name: str, dtype: torch.dtype) -> None:
+    tensors = [STRANGE[name](make(shape, dtype)) for shape in SHAPES]
+    for summary, tensor in zip(reduce(*tensors), tensors, strict=True):
+        check(summary, tensor)
+
+
+@pytest.mark.parametrize("elements", [PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 17, 1_000_003])
+def test_long_tensors_are_taken_in_pieces(elements: int) -> None:
+    plain = make((elements,), torch.float32)
+    for name in ("nothing strange", "both infinities and NaN", "far from zero", "large"):
+        tensor = STRANGE[name](plain)
+        check(reduce(tensor)[0], tensor)
+
+
+def test_views_are_what_they_show() -> None:
+    base = make((24, 36), torch.float32)
+    four = make((2, 3, 16, 24), torch.float32)
+    views = [
+        base,
+        base.t(),
+        base.view(2, 12, 36),
+        base.view(-1),
+        base[:, ::2],
+        base[3:20],
+        base.t()[1:],
+        base[:1].expand(24, 36),
+        base.as_strided((20, 30), (1, 24)),
+        four,
+        four.transpose(1, 2),
+        four.transpose(-1, -2),
+        four.permute(3, 0, 2, 1),
+        four.to(memory_format=torch.channels_last),
+        four.permute(0, 2, 3, 1).unsqueeze(0),
+        four.flip(0),
+        torch._neg_view(base),
+        torch._neg_view(base).t(),
+        torch.nn.Parameter(base).t(),
+        (torch.nn.Parameter(base) * 2).view(36, 24),
+    ]
+    for together in (views, views[::-1], *([v] for v in views)):
+        for summary, view in zip(reduce(*together), together, strict=True):
+            check(summary, view)
+
+
+def test_views_of_other_types_share_no_numbers() -> None:
+    base = make((20, 20), torch.float32)
+    pair = [base, base.view(torch.int32)]
+    for summary, tensor in zip(reduce(*pair), pair, strict=True):
+        check(summary, tensor)
+
+
+def test_a_thumbnail_of_all_cells_and_of_one() -> None:
+    tensor = make((40, 50), torch.float32)
+    with torch.no_grad():
+        one = Reduction(1, [tensor]).summaries()[0]
+        all_cells = Reduction(1024, [tensor]).summaries()[0]
+    assert one.thumb == (1, 1)
+    assert read(one)[1][0] == pytest.approx(float(tensor.mean()), abs=1e-6)
+    assert all_cells.thumb == (32, 32)
+
+
+@pytest.mark.parametrize("numel", [4, 100])
+def test_complex_numbers_have_values_and_no_order(numel: int) -> None:
+    tensor = torch.complex(make((numel,), torch.float32), make((numel, 2), torch.float32)[:, 0])
+    for given in (tensor, tensor.conj()):
+        statistics, shown = read(reduce(given)[0])
+        assert np.isnan(statistics[:4]).all()
+        expected = torch.view_as_real(given.resolve_conj()).to(torch.float64).reshape(-1).numpy()
+        assert np.array_equal(shown, expected if numel <= PREVIEW else expected[:0])
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.empty(0),
+        torch.empty(3, 0),
+        torch.empty(5, 6, device="meta"),
+        torch.eye(4).to_sparse(),
+    ],
+    ids=["empty", "empty rows", "meta", "sparse"],
+)
+def test_what_has_no_values_has_its_shape(tensor: torch.Tensor) -> None:
+    summary = reduce(make((3,), torch.float32), tensor)[1]
+    assert (summary.shape, summary.dtype) == (tuple(tensor.shape), str(tensor.dtype))
+    assert (summary.values, summary.thumb) == (0, None)
+    assert np.isnan(read(summary)[0][:4]).all()
