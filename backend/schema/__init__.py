@@ -8,7 +8,7 @@ from backend.schema.answer import GraphAnswer, Timings
 from backend.schema.failure import ErrorAnswer, ErrorBody
 from backend.schema.graph import Derivative, Graph, GraphEdge, GraphGroup, GraphNode, NextFunction, SavedTensor
 from backend.schema.health import Attack, Health, Layer, SandboxReport
-from backend.schema.problem import Frame, Problem
+from backend.schema.problem import Fix, Frame, Operand, Problem
 from backend.schema.request import GraphRequest, Options
 from backend.schema.scalars import Scalars
 from backend.schema.step import Binding, Event, Notice, Output, Result, Step, Update
@@ -34,6 +34,7 @@ __all__ = [
     "ErrorAnswer",
     "ErrorBody",
     "Event",
+    "Fix",
     "Frame",
     "Graph",
     "GraphAnswer",
@@ -47,6 +48,7 @@ __all__ = [
     "NextFunction",
     "Notice",
     "Number",
+    "Operand",
     "Options",
     "Output",
     "Problem",

@@ -93,8 +93,12 @@ class Result(Model):
 
 
 class Notice(Model):
-    """Something the learner should know that is not an error: backward was run for them, output was cut."""
+    """Something the learner should know that is not an error: backward was run for them, gradients pile up."""
 
-    kind: str = Field(description='"auto_backward", "output_cut" …')
+    kind: str = Field(description='"auto_backward", "output_cut", "gradients_pile_up" …')
     message: str
     line: int | None = None
+    level: Literal["info", "warning"] = Field("info", description="warning: the result is probably not what is meant.")
+    suggestion: str | None = Field(None, description="What to do.")
+    node: str | None = Field(None, description="The node of `step` that it is about.")
+    step: int | None = None

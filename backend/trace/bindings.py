@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 
 from backend.trace.groups import type_of
-from backend.trace.names import Names
+from backend.trace.names import Names, is_tensor
 from backend.trace.records import Value
 from backend.trace.reduction import Summary
 from backend.wire.messages import STATISTICS, BindingMessage
@@ -44,9 +44,9 @@ def bindings(
     last = {name: line for line, here in sorted(bound.items()) for name in here}
     for name, line in last.items():
         held = namespace.get(name)
-        if (line, name) in found or name not in namespace or isinstance(held, _SILENT):
+        if (line, name) in found or name not in namespace or issubclass(type(held), _SILENT):
             continue
-        if isinstance(held, torch.Tensor):
+        if is_tensor(held):
             known = names.recorder.table.get(id(held))
             seen = shown.get(id(known)) if known is not None and known.ref() is held else None
             if seen is not None:
@@ -104,9 +104,9 @@ def number_text(value: float, dtype: str) -> str:
 
 def brief(held: Any) -> str:
     """Repr in one short line; for a module, its class and sizes."""
-    if isinstance(held, torch.nn.Module):
+    if issubclass(type(held), torch.nn.Module):
         return type_of(held)
-    if isinstance(held, torch.optim.Optimizer):
+    if issubclass(type(held), torch.optim.Optimizer):
         return type(held).__name__
     try:
         text = " ".join(repr(held).split())

@@ -52,10 +52,11 @@ class Builder:
         """Above so many bytes of numbers, most steps of a graph are brief; 0 for never."""
         self.shown: dict[int, Shown] = {}
         """id(value) -> where a named value was seen last."""
+        self._last: _Layout | None = None
 
     def messages(self, step: Step, summaries: Summaries, *, last: bool = False) -> Messages:
         """The step's graph, if its structure is new, and the step. The `last` step is never brief."""
-        layout = _Layout(self, step, summaries)
+        layout = self._last = _Layout(self, step, summaries)
         graph = layout.graph()
         digest = hashlib.blake2b(msgspec.msgpack.encode(graph), digest_size=8).hexdigest()
         sent = self.sent.get(digest)
@@ -69,6 +70,12 @@ class Builder:
         message = layout.step_message(graph, None)
         self.sent[digest] = Sent(msgspec.structs.replace(graph, nodes=[], edges=[], groups=[], slots=[]))
         return [graph, message]
+
+    def place_of(self, value: Value) -> tuple[str | None, int | None]:
+        """The node that a value has in the step that was told last, and that step; None where it has none."""
+        layout = self._last
+        place = None if layout is None else layout.place.get(layout.key(value))
+        return (None, None) if layout is None or place is None else (f"n{place}", layout.step.index)
 
 
 @dataclass
@@ -111,7 +118,7 @@ class _Layout:
             self._producer(value, None)
         for op in self.step.ops:
             for position, value in enumerate(op.inputs):
-                self._edge(self.place[self._key(value)], self._output(value), self.place[id(op)], position)
+                self._edge(self.place[self.key(value)], self._output(value), self.place[id(op)], position)
         self._engine_edges()
         self._next_functions()
         self._count_outputs()
@@ -120,14 +127,15 @@ class _Layout:
 
     # nodes
 
-    def _key(self, value: Value) -> int:
+    def key(self, value: Value) -> int:
+        """By what a value is found in `place`: the op of this step that made it, or itself."""
         return id(value.op) if value.op is not None and id(value.op) in self._mine else id(value)
 
     def _output(self, value: Value) -> int:
         return value.output if value.op is not None and id(value.op) in self._mine else 0
 
     def _producer(self, value: Value, user: Op | None) -> int:
-        key = self._key(value)
+        key = self.key(value)
         place = self.place.get(key)
         if place is None:
             place = self.place[key] = len(self.nodes)
@@ -145,7 +153,7 @@ class _Layout:
     def _saved(self, op: Op) -> list[tuple[str, Any, str | None, int]]:
         kept = []
         for name, what in op.saved or ():
-            node = self.place.get(self._key(what)) if isinstance(what, Value) else None
+            node = self.place.get(self.key(what)) if isinstance(what, Value) else None
             if isinstance(what, Value) and node is None and what.op is op:
                 node = len(self.nodes)
             kept.append(
@@ -288,7 +296,7 @@ class _Layout:
             return self._engine_place(owner)
         if isinstance(owner, Op):
             return self.place.get(id(owner))
-        return self.place.get(self._key(owner)) if kind == VALUE else self._producer(owner, None)
+        return self.place.get(self.key(owner)) if kind == VALUE else self._producer(owner, None)
 
     def _loss_owner(self) -> Op | Value | None:
         loss = self.step.loss
@@ -323,7 +331,7 @@ class _Layout:
     def loss_node(self) -> int | None:
         """Where backward started."""
         loss = self.step.loss
-        return None if loss is None else self.place.get(self._key(loss))
+        return None if loss is None else self.place.get(self.key(loss))
 
     def events(self) -> list[Event]:
         """Everything that happened, in order; absurdly many are cut."""
@@ -336,13 +344,13 @@ class _Layout:
         """Which parameters were written, and by what."""
         return [
             UpdateRecord(
-                self.place[self._key(update.leaf)],
+                self.place[self.key(update.leaf)],
                 next(iter(update.leaf.names), None),
                 update.optimizer,
                 [name for name, _ in update.kept],
             )
             for update in self.step.updates.values()
-            if self._key(update.leaf) in self.place
+            if self.key(update.leaf) in self.place
         ]
 
     def _event(self, event: tuple[int, Any, Site | None]) -> tuple[int, int, int] | None:
@@ -354,7 +362,7 @@ class _Layout:
             return None if edge is None else (phase, -1 - edge, line)
         if isinstance(what, EngineNode):
             return (phase, self._engine_place(what), line)
-        place = self.place.get(id(what) if isinstance(what, Op) else self._key(what))
+        place = self.place.get(id(what) if isinstance(what, Op) else self.key(what))
         return None if place is None else (phase, place, line)
 
 

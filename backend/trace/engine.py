@@ -45,7 +45,9 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     recorder.backwards += 1
     try:
         with recorder.paused():
-            return engine(outputs, *args, **kwargs)
+            result = engine(outputs, *args, **kwargs)
+        recorder.backward_site = site
+        return result
     finally:
         watch.finish(older)
         recorder.close(step)

@@ -36,7 +36,7 @@ class Names:
 
     def _by_identity(self) -> None:
         for name, held in list(self.namespace.items()):
-            if isinstance(held, torch.Tensor) and not name.startswith("__"):
+            if is_tensor(held) and not name.startswith("__"):
                 value = self.recorder.table.get(id(held))
                 if value is not None and value.ref() is held and not value.names:
                     value.names.append(name)
@@ -45,7 +45,7 @@ class Names:
         unnamed = {id(v): v for op in step.ops for v in op.inputs if v.op is None and not v.names}
         if not unnamed:
             return
-        modules = {k: m for k, m in self.namespace.items() if isinstance(m, torch.nn.Module)}
+        modules = {k: m for k, m in self.namespace.items() if issubclass(type(m), torch.nn.Module)}
         roots = [self.recorder.module_calls[op.modules[0]] for op in step.ops if op.modules]
         for root in {id(r): r for r in roots}.values():
             if not any(root is m for m in modules.values()):
@@ -56,6 +56,11 @@ class Names:
                 if value is not None and id(value) in unnamed and not value.names:
                     plain = len(modules) == 1 and not path[0].isdigit()
                     value.names.append(path if plain else f"{variable}.{path}")
+
+
+def is_tensor(held: Any) -> bool:
+    """Without asking the object, as isinstance does: a learner's class may answer anything."""
+    return issubclass(type(held), torch.Tensor)
 
 
 def _names_at(stored: tuple[tuple[str | None, ...], ...], place: int) -> list[str]:

@@ -40,7 +40,7 @@ def describe_op(
         saved=[_saved(*s) for s in saved],
         inputs=inputs,
         derivatives=derivatives(op, inputs, loss) if requires_grad and not leaf else [],
-        reason=_reason(op) if cut else None,
+        reason=break_reason(op) if cut else None,
     )
 
 
@@ -137,7 +137,8 @@ def _saved(name: str, what: Any, node: str | None, output: int) -> Saved:
     return Saved(name=name, text=str(what))
 
 
-def _reason(op: Op) -> str:
+def break_reason(op: Op) -> str:
+    """Why no gradient passes through an op."""
     packet = op.info.packet
     if packet in ("detach", "detach_"):
         return "detach() cuts the graph: the result shares the values, and no gradient passes back through it"

@@ -2,41 +2,92 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+import torch
 
 from backend.errors import Stopped
-from backend.trace.advice import advise
+from backend.trace.advice.failure import Advice, Failure, Named, failure_of
+from backend.trace.advice.families import advise
+from backend.trace.recorder import Recorder
 from backend.trace.source import FILENAME, Source, Span, spread
-from backend.wire.messages import Job, ProblemMessage, TraceFrame
+from backend.wire.messages import Job, OperandRecord, ProblemMessage, TraceFrame
 
 _ALLOCATION: Final = re.compile(r"tried to allocate (\d+) bytes|alloc(?:ate)? (\d+) bytes", re.IGNORECASE)
 _FRAMES: Final = 30
 
 
-def explain(error: BaseException, source: Source, job: Job, namespace: Mapping[str, Any]) -> Any:
-    """The problem message of an exception that left the learner's code."""
+class Explained(NamedTuple):
+    """A problem, and the tensor that each of its operands is (None for what is no tensor)."""
+
+    problem: Any
+    tensors: list[torch.Tensor | None]
+
+
+def explain(
+    error: BaseException, source: Source, job: Job, namespace: Mapping[str, Any], recorder: Recorder
+) -> Explained:
+    """The problem message of an exception that left the learner's code.
+
+    Which node each operand is, is known only when the last step has been told: the caller fills it in.
+    """
     spans = _spans(error.__traceback__, source)
     place = spans[-1][0] if spans else None
     if isinstance(error, Stopped):
-        return stopped(error.reason, place.line if place is not None else None, job)
+        return Explained(stopped(error.reason, place.line if place is not None else None, job), [])
     if _is_memory(error):
-        return _memory(error, place, job)
-    explanation, suggestion = advise(error, namespace)
-    return ProblemMessage(
+        return Explained(_memory(error, place, job), [])
+    failure = failure_of(error, source, job.code, namespace, recorder)
+    family, advice = _advice(failure)
+    problem = ProblemMessage(
         kind=type(error).__name__,
         status="error",
         message=_first_lines(str(error)) or type(error).__name__,
-        explanation=explanation,
-        suggestion=suggestion,
-        **spread(place),
+        explanation=advice.explanation,
+        suggestion=advice.suggestion,
+        **spread(_narrow(place, failure)),
         traceback=[
             TraceFrame(line=span.line, function=function, code=source.text(span.line))
             for span, function in spans[-_FRAMES:]
         ],
+        family=family,
+        operands=[_operand(named, failure) for named in advice.operands],
+        fixes=list(advice.fixes),
     )
+    return Explained(problem, [n.what if isinstance(n.what, torch.Tensor) else None for n in advice.operands])
+
+
+def _advice(failure: Failure) -> tuple[str | None, Advice]:
+    try:
+        return advise(failure)
+    except Exception:  # a learner's objects answer questions as they like; the error itself is told in any case
+        return None, Advice()
+
+
+def _operand(named: Named, failure: Failure) -> Any:
+    tensor = named.what if isinstance(named.what, torch.Tensor) else None
+    return OperandRecord(
+        name=named.name,
+        type_name=type(named.what).__name__,
+        shape=None if tensor is None else list(tensor.shape),
+        dtype=None if tensor is None else str(tensor.dtype),
+        clash=list(named.clash),
+        text=named.text,
+        line=failure.made_at(named.what),
+    )
+
+
+def _narrow(place: Span | None, failure: Failure) -> Span | None:
+    """`if x:` fails in x; Python says the whole statement."""
+    node = failure.node
+    if place is None or not isinstance(node, ast.expr) or place.end_line == place.line:
+        return place
+    span = failure.source.around(node)
+    return span if span.line == place.line else place
 
 
 def stopped(reason: str, line: int | None, job: Job) -> Any:
@@ -50,6 +101,7 @@ def stopped(reason: str, line: int | None, job: Job) -> Any:
         kind="timeout",
         status="timeout",
         message=f"stopped after {seconds:g} s of {spent}{where}",
+        family="timeout",
         explanation="A snippet may compute for a limited time, so that everybody gets a turn."
         if reason == "cpu"
         else "A snippet may take a limited time, sleeping included.",
@@ -78,6 +130,7 @@ def _memory(error: BaseException, place: Span | None, job: Job) -> Any:
         kind="MemoryError",
         status="memory",
         message=message,
+        family="memory",
         explanation="All tensors that are alive count, and those that the graph saved for backward.",
         suggestion='Use smaller sizes, or make the tensors on device="meta": shapes and a graph, and no values.',
         **spread(place),

@@ -63,6 +63,8 @@ class Recorder(Ledger):
         self.suspended = 0
         self.count = 0
         self.backwards = 0
+        self.backward_site: Site | None = None
+        """Where the last backward that came to its end was called."""
         self._open: Op | None = None
         self._forward_part: Summaries = []
         self.survey: Callable[[Recorder, list[_Tensor]], None] | None = None
@@ -373,6 +375,7 @@ class Recorder(Ledger):
         """A leaf was written by an optimizer (by its place in the step) or by the learner's own line."""
         step = self.step
         self.close(step)
+        leaf.written = site
         known = step.updates.get(id(leaf))
         if known is None:
             known = step.updates[id(leaf)] = Update(leaf, optimizer, site)

@@ -31,6 +31,7 @@ class Value:
         "shape",
         "step",
         "used",
+        "written",
     )
 
     def __init__(self, tensor: torch.Tensor, op: Op | None = None, output: int = 0) -> None:
@@ -44,6 +45,8 @@ class Value:
         self.names: list[str] = []
         self.step: Step | None = None
         self.used = False
+        self.written: Site | None = None
+        """Where it was last updated, for a leaf."""
         self.shape: torch.Size = tensor.shape
         self.dtype: torch.dtype = tensor.dtype
 

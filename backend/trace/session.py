@@ -28,9 +28,9 @@ from backend.trace.build import Builder
 from backend.trace.engine import survey
 from backend.trace.loops import Loops
 from backend.trace.modes import Watching
-from backend.trace.names import Names
+from backend.trace.names import Names, is_tensor
 from backend.trace.output import STREAMS, Printed, Stream
-from backend.trace.problem import explain, stopped
+from backend.trace.problem import Explained, explain, stopped
 from backend.trace.recorder import Recorder
 from backend.trace.records import Step
 from backend.trace.source import FILENAME, Source
@@ -80,32 +80,37 @@ class Session:
     def run(self) -> None:
         """The whole job, `done` included. Does not raise what the learner's code raises."""
         snippet = parse(self.job.code, limit=sys.maxsize)
-        problem = None
+        explained = None
         if snippet.problem is not None:
-            problem = msgspec.convert(snippet.problem.model_dump(), type=ProblemMessage)
+            explained = Explained(msgspec.convert(snippet.problem.model_dump(), type=ProblemMessage), [])
         else:
             try:
                 self._execute(snippet)
             except SystemExit:
                 pass
             except BaseException as error:
-                problem = explain(error, self.source, self.job, self.namespace)
+                explained = explain(error, self.source, self.job, self.namespace, self.recorder)
                 _drop_frames(error)
-        self.finish(snippet, problem)
+        self.finish(snippet, explained)
 
     def rescue(self, reason: str, line: int | None) -> None:
         """The main thread is out of reach: send what has been recorded so far, from this other thread."""
         if not self.finished:
-            self.finish(None, stopped(reason, line, self.job))
+            self.finish(None, Explained(stopped(reason, line, self.job), []))
 
-    def finish(self, snippet: Snippet | None, problem: Any) -> None:
+    def finish(self, snippet: Snippet | None, explained: Explained | None) -> None:
         """Send everything that is still to be said."""
         started = time.perf_counter()
         self.finished = True
         for name, held in list(self.namespace.items()):
-            if isinstance(held, torch.Tensor) and not name.startswith("__"):
+            if is_tensor(held) and not name.startswith("__"):
                 self.recorder.mention(held)
+        for tensor in explained.tensors if explained is not None else ():
+            if tensor is not None:
+                self.recorder.value_of(tensor)
+                self.recorder.mention(tensor)
         self.recorder.next_step()
+        problem = None if explained is None else self._located(explained)
         bound = snippet.bindings if snippet is not None else {}
         for message in bindings(self.names, self.builder.shown, bound, self.namespace):
             self.send(message)
@@ -120,6 +125,14 @@ class Session:
             self.send(problem)
         trace = self.trace_seconds + time.perf_counter() - started
         self.send(DoneMessage("ok" if problem is None else problem.status, self.run_seconds * 1e3, trace * 1e3))
+
+    def _located(self, explained: Explained) -> Any:
+        """The problem, with the node of each operand."""
+        for operand, tensor in zip(explained.problem.operands, explained.tensors, strict=True):
+            value = self.recorder.known(tensor) if tensor is not None else None
+            if value is not None:
+                operand.node, operand.step = self.builder.place_of(value)
+        return explained.problem
 
     def send(self, message: Any) -> None:
         """Pack a message and hand it on; one that is too large is replaced by a word about it."""

@@ -5,6 +5,7 @@ Nothing is looked up while the snippet runs: an op keeps (code object, instructi
 
 from __future__ import annotations
 
+import ast
 import dis
 import sys
 from dataclasses import dataclass
@@ -76,6 +77,14 @@ class Source:
         if line is None:
             return Span(site[0].co_firstlineno)
         return Span(line, self._character(line, column), end_line, self._character(end_line, end_column))
+
+    def around(self, node: ast.expr) -> Span:
+        """Where an expression of the snippet's syntax tree is."""
+        first, last = (
+            self._character(node.lineno, node.col_offset),
+            self._character(node.end_lineno, node.end_col_offset),
+        )
+        return Span(node.lineno, first, node.end_lineno, last)
 
     def text(self, line: int) -> str:
         """One line of the snippet, without its indentation."""

@@ -32,12 +32,14 @@ import msgspec
 from backend.schema import (
     Binding,
     Derivative,
+    Fix,
     Frame,
     GraphEdge,
     GraphGroup,
     GraphNode,
     NextFunction,
     Notice,
+    Operand,
     Output,
     Problem,
     Progress,
@@ -74,6 +76,8 @@ if TYPE_CHECKING:
     Next = NextFunction
     Rule = Derivative
     TraceFrame = Frame
+    OperandRecord = Operand
+    FixRecord = Fix
 else:
     Node = struct_for(GraphNode)
     Edge = struct_for(GraphEdge)
@@ -82,6 +86,8 @@ else:
     Next = struct_for(NextFunction)
     Rule = struct_for(Derivative)
     TraceFrame = struct_for(Frame)
+    OperandRecord = struct_for(Operand)
+    FixRecord = struct_for(Fix)
 
 
 class Slot(msgspec.Struct, array_like=True, frozen=True):

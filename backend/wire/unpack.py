@@ -42,6 +42,11 @@ STATUSES: Final = frozenset(get_args(Status))
 NODE_ID: Final = re.compile(r"n[0-9]{1,9}")
 LINE_LIMIT: Final = 2**31
 TRACEBACK_LIMIT: Final = 1_000
+OPERANDS_LIMIT: Final = 32
+FIXES_LIMIT: Final = 8
+DIMENSIONS_LIMIT: Final = 64
+"""Of a tensor; torch itself stops there."""
+SIZE_LIMIT: Final = 2**63
 
 Note = BindingMessage | OutputMessage | ResultMessage | NoticeMessage | ProblemMessage
 
@@ -171,11 +176,40 @@ def _check_progress(message: ProgressMessage) -> None:
 
 def _check_note(message: Note) -> None:
     """Bindings, output, results, notices and problems: their lines, and the node they point at."""
-    line = message.line
-    if line is not None and not 0 <= line < LINE_LIMIT:
-        raise WireError(f"{type(message).__name__.lower()} at line {line}")
-    if isinstance(message, BindingMessage | ResultMessage):
-        if message.node is not None and NODE_ID.fullmatch(message.node) is None:
-            raise WireError(f"{type(message).__name__.lower()} of node {message.node[:40]!r}")
-    elif isinstance(message, ProblemMessage) and len(message.traceback) > TRACEBACK_LIMIT:
+    kind = type(message).__name__.lower()
+    _check_line(kind, message.line)
+    if isinstance(message, BindingMessage | ResultMessage | NoticeMessage):
+        _check_node(kind, message.node, message.step)
+    elif isinstance(message, ProblemMessage):
+        _check_problem(message)
+
+
+def _check_problem(message: ProblemMessage) -> None:
+    """How much a problem brings, and that what it points at can be there."""
+    if len(message.traceback) > TRACEBACK_LIMIT:
         raise WireError(f"problem with a traceback of {len(message.traceback)} frames")
+    if len(message.operands) > OPERANDS_LIMIT or len(message.fixes) > FIXES_LIMIT:
+        raise WireError(f"problem with {len(message.operands)} operands and {len(message.fixes)} fixes")
+    for operand in message.operands:
+        _check_line("operand", operand.line)
+        _check_node("operand", operand.node, operand.step)
+        shape = operand.shape or ()
+        if len(shape) > DIMENSIONS_LIMIT or any(not 0 <= size < SIZE_LIMIT for size in shape):
+            raise WireError(f"operand of shape {str(shape)[:80]}")
+        if len(operand.clash) > len(shape) or any(not 0 <= place < len(shape) for place in operand.clash):
+            raise WireError(f"operand of {len(shape)} dimensions with a clash in {str(operand.clash)[:80]}")
+    for fix in message.fixes:
+        if not 1 <= fix.line <= fix.end_line < LINE_LIMIT:
+            raise WireError(f"fix of lines {fix.line} to {fix.end_line}")
+
+
+def _check_line(kind: str, line: int | None) -> None:
+    if line is not None and not 0 <= line < LINE_LIMIT:
+        raise WireError(f"{kind} at line {line}")
+
+
+def _check_node(kind: str, node: str | None, step: int | None) -> None:
+    if node is not None and NODE_ID.fullmatch(node) is None:
+        raise WireError(f"{kind} of node {node[:40]!r}")
+    if step is not None and not 0 <= step < LINE_LIMIT:
+        raise WireError(f"{kind} of step {step}")

@@ -74,6 +74,18 @@ export interface Event {
   line: number | null;
 }
 
+/** Code that would get past this error: it takes the place of whole lines. */
+export interface Fix {
+  /** 1-based first line that is replaced. */
+  line: number;
+  /** The last one. */
+  end_line: number;
+  /** What stands there instead, indentation included, without a last line break. */
+  code: string;
+  /** The part that changes, and what comes of it: "x @ w.T gives [2, 4]". */
+  label: string;
+}
+
 /** One frame of the traceback, in the learner's own code. */
 export interface Frame {
   line: number;
@@ -213,12 +225,40 @@ export interface NextFunction {
   output: number;
 }
 
-/** Something the learner should know that is not an error: backward was run for them, output was cut. */
+/** Something the learner should know that is not an error: backward was run for them, gradients pile up. */
 export interface Notice {
-  /** "auto_backward", "output_cut" … */
+  /** "auto_backward", "output_cut", "gradients_pile_up" … */
   kind: string;
   message: string;
   line: number | null;
+  /** warning: the result is probably not what is meant. */
+  level: "info" | "warning";
+  /** What to do. */
+  suggestion: string | null;
+  /** The node of `step` that it is about. */
+  node: string | null;
+  step: number | null;
+}
+
+/** One thing that the failing expression worked with, as it was then. */
+export interface Operand {
+  /** What the snippet calls it: "x", "x.T", "net.0.weight"; else its part: "input". */
+  name: string;
+  /** "Tensor", "float", "Linear" … */
+  type_name: string;
+  /** Of a tensor. */
+  shape: Array<number> | null;
+  /** Of a tensor: "torch.float32". */
+  dtype: string | null;
+  /** Places in `shape` of the sizes that do not fit. */
+  clash: Array<number>;
+  /** Its value, in short, where that is what matters. */
+  text: string | null;
+  /** 1-based line that made it. */
+  line: number | null;
+  /** Its node in the graph of `step`. */
+  node: string | null;
+  step: number | null;
 }
 
 /** How to run and watch a snippet. */
@@ -263,6 +303,12 @@ export interface Problem {
   /** The signal that ended it: "SIGSEGV". */
   signal: string | null;
   traceback: Array<Frame>;
+  /** Which of the known families it is: "matmul", "backward_twice". */
+  family: string | null;
+  /** What the failing expression worked with. */
+  operands: Array<Operand>;
+  /** Exact ones. Each would work; which one is meant only the author knows. */
+  fixes: Array<Fix>;
 }
 
 /** How far a long run has got; a few a second at most. */

@@ -25,7 +25,7 @@ def test_a_failing_snippet_tells_its_graph_up_to_the_failing_line(trace: Any) ->
     ("code", "kind", "line", "word"),
     [
         ("x = 1\ny = undefinedd", "NameError", 2, "undefinedd"),
-        ("xs = torch.ones(2)\nprint(x)", "NameError", 2, "Did you mean 'xs'?"),
+        ("xs = torch.ones(2)\nprint(x)", "NameError", 2, "Did you mean `xs`?"),
         ("x = torch.ones(2, requires_grad=True)\n(x * 2).backward()", "RuntimeError", 2, "scalar"),
         (
             "x = torch.ones(1, requires_grad=True)\ny = x * x\ny.backward()\ny.backward()",

@@ -8,7 +8,19 @@ import msgspec
 import pytest
 
 from backend.errors import WireError
-from backend.wire.messages import DoneMessage, Edge, GraphMessage, Group, Node, ProblemMessage, ResultMessage, Slot
+from backend.wire.messages import (
+    DoneMessage,
+    Edge,
+    FixRecord,
+    GraphMessage,
+    Group,
+    Node,
+    NoticeMessage,
+    OperandRecord,
+    ProblemMessage,
+    ResultMessage,
+    Slot,
+)
 from backend.wire.unpack import Unpacker
 from tests.wire import sample
 
@@ -141,6 +153,14 @@ def test_a_step_that_does_not_fit_its_graph_is_refused(changes: dict[str, Any], 
     assert words in caught.value.message
 
 
+def problem(**more: Any) -> ProblemMessage:
+    return ProblemMessage(kind="E", status="error", message="", **more)
+
+
+def operand(**more: Any) -> OperandRecord:
+    return OperandRecord(name="x", type_name="Tensor", **more)
+
+
 ORDERS: list[tuple[list[Any], str]] = [
     ([sample.step()], "no graph 'g' was sent"),
     ([sample.graph(), sample.graph()], "was sent twice"),
@@ -155,6 +175,20 @@ ORDERS: list[tuple[list[Any], str]] = [
         [ProblemMessage(kind="E", status="error", message="", traceback=[{"line": 1, "function": "f"}] * 1001)],  # type: ignore[list-item]
         "traceback of 1001 frames",
     ),
+    ([problem(operands=[operand()] * 33)], "33 operands"),
+    ([problem(operands=[operand(shape=[-1])])], "operand of shape [-1]"),
+    ([problem(operands=[operand(shape=[2**63])])], "operand of shape"),
+    ([problem(operands=[operand(shape=[1] * 65)])], "operand of shape"),
+    ([problem(operands=[operand(shape=[2], clash=[1])])], "a clash in [1]"),
+    ([problem(operands=[operand(clash=[0])])], "a clash in [0]"),
+    ([problem(operands=[operand(node="e1")])], "operand of node 'e1'"),
+    ([problem(operands=[operand(step=-1)])], "operand of step -1"),
+    ([problem(operands=[operand(line=-1)])], "operand at line -1"),
+    ([problem(fixes=[FixRecord(line=0, end_line=1, code="", label="")])], "fix of lines 0 to 1"),
+    ([problem(fixes=[FixRecord(line=3, end_line=2, code="", label="")])], "fix of lines 3 to 2"),
+    ([problem(fixes=[FixRecord(line=1, end_line=1, code="", label="")] * 9)], "9 fixes"),
+    ([NoticeMessage(kind="k", message="", node="n")], "of node 'n'"),
+    ([NoticeMessage(kind="k", message="", step=2**31)], "of step 2147483648"),
 ]
 
 

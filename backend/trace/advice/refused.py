@@ -8,7 +8,7 @@ from typing import Final
 
 from backend.trace.source import FILENAME
 
-Advice = tuple[str | None, str | None]
+Words = tuple[str | None, str | None]
 """(explanation, suggestion)."""
 
 _FILES: Final = (
@@ -33,7 +33,7 @@ _SYSTEM: Final = (
     "Leave this out, and compute with torch, numpy and plain Python.",
 )
 
-_FAMILIES: Final[tuple[tuple[str, Advice], ...]] = (
+_FAMILIES: Final[tuple[tuple[str, Words], ...]] = (
     (
         r"torch\.(_dynamo|_inductor|compiler)\b",
         (
@@ -99,7 +99,7 @@ _FAMILIES: Final[tuple[tuple[str, Advice], ...]] = (
 )
 """By the start of the name of a module that the error came through, or that could not be imported."""
 
-_WORDS: Final[tuple[tuple[str, Advice], ...]] = (
+_WORDS: Final[tuple[tuple[str, Words], ...]] = (
     (r"\b(fork\w*|exec[lv]\w*|spawn\w*|posix_spawn\w*|p?kill\w*|popen|system|wait\w*|nice|setpriority)\(", _PROCESSES),
     (r"\b(socket\w*|connect|bind|listen|gethost\w*|getaddrinfo)\(", _NETWORK),
     (r"\b(getcwd|chdir|stat|listdir|scandir|mkdir|makedirs|remove|unlink|rename|exists|open|glob|pipe|dup)\(", _FILES),
@@ -107,7 +107,7 @@ _WORDS: Final[tuple[tuple[str, Advice], ...]] = (
 """By a call in the line: functions written in C leave no frame."""
 
 
-def denied(error: BaseException) -> Advice:
+def denied(error: BaseException) -> Words:
     """Explanation and suggestion for what failed because the sandbox forbids it; (None, None) for any other error."""
     if not _may_be_denied(error):
         return None, None

@@ -1,0 +1,52 @@
+"""Every family, in the order in which they are asked: what is said of a kind of call before what is said of any."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from backend.trace.advice import (
+    broadcasting,
+    calls,
+    dtypes,
+    gradients,
+    indexing,
+    inplace,
+    layers,
+    losses,
+    matmul,
+    modules,
+    names,
+    python,
+    reshaping,
+)
+from backend.trace.advice.failure import Advice, Failure
+from backend.trace.advice.family import Family
+from backend.trace.advice.refused import denied
+
+FAMILIES: Final[tuple[Family, ...]] = (
+    *losses.FAMILIES,
+    *modules.FAMILIES,
+    *matmul.FAMILIES,
+    *broadcasting.FAMILIES,
+    *reshaping.FAMILIES,
+    *layers.FAMILIES,
+    *indexing.FAMILIES,
+    *dtypes.FAMILIES,
+    *inplace.FAMILIES,
+    *gradients.FAMILIES,
+    *names.FAMILIES,
+    *calls.FAMILIES,
+    *python.FAMILIES,
+)
+
+
+def advise(failure: Failure) -> tuple[str | None, Advice]:
+    """The family that an error belongs to, and what there is to say about it."""
+    refused = denied(failure.error)
+    if refused != (None, None):
+        return "refused", Advice(*refused)
+    for family in FAMILIES:
+        advice = family.advice(failure)
+        if advice is not None:
+            return family.name, advice
+    return None, Advice()
