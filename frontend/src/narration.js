@@ -320,7 +320,7 @@ function cleared(node, at, { step, leftover }) {
   return held ? `zero_grad: ${name} ${gradWords(held)} is cleared` : `zero_grad: ${name} is cleared`;
 }
 
-const PHASES = { forward: "forward", backward: "backward", update: "step", zero_grad: "zero_grad" };
+const PHASES = { forward: "forward", backward: "backward", update: "update", zero_grad: "zero_grad" };
 
 /**
  * @param {number} at

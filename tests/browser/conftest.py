@@ -55,12 +55,15 @@ class Watch:
             self.faults.append(f"asked another host: {request.url}")
 
 
+SEEN = 'try { localStorage.setItem("chainrule.seen", "yes"); } catch {}'
+"""A page that is opened for the first time plays its snippet; every other shows the full picture."""
+
 Open = Callable[..., Screen]
 
 
 @pytest.fixture
 def open_page(server: Served, browser: Browser) -> Iterator[Open]:
-    """Opens the page: `open_page(code, width=1600, height=960, theme="light", expected=…)`."""
+    """Opens the page: `open_page(code, width=…, height=…, theme="light", first_visit=False, motion=True, …)`."""
     opened: list[tuple[Page, Watch]] = []
 
     def opener(
@@ -69,11 +72,17 @@ def open_page(server: Served, browser: Browser) -> Iterator[Open]:
         width: int = 1600,
         height: int = 960,
         theme: str = "light",
+        first_visit: bool = False,
+        motion: bool = True,
         expected: Callable[[str], bool] = lambda _: False,
     ) -> Screen:
         context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light"
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if theme == "dark" else "light",
+            reduced_motion="no-preference" if motion else "reduce",
         )
+        if not first_visit:
+            context.add_init_script(SEEN)
         page = context.new_page()
         watch = Watch(urlsplit(server.url).netloc, expected=expected)
         page.on("console", watch.console)

@@ -43,6 +43,13 @@ export class Code {
     store.watch((state, before) => this.#present(state, before));
   }
 
+  /** Nobody was here before with this browser, as far as it remembers. */
+  static isFirstVisit() {
+    const first = recall("code") === null && recall("seen") === null;
+    remember("seen", "yes");
+    return first;
+  }
+
   get text() {
     return this.#editor.code;
   }

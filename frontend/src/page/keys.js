@@ -18,6 +18,14 @@ const PRESSED = "button, a[href], summary, [role=button], [role=tab]";
 
 /**
  * @param {KeyboardEvent} event
+ * @returns {boolean} the key is a letter of something, or chooses in a list
+ */
+export function isTyped({ target }) {
+  return target instanceof Element && target.closest(TYPED) !== null;
+}
+
+/**
+ * @param {KeyboardEvent} event
  * @param {boolean} pointed the focus was set with a pointer: keys are meant for the playback, not for what was clicked
  * @returns {Command | null} null where the key is not the playback's
  */
@@ -26,7 +34,7 @@ export function commandOf(event, pointed) {
   const command = (event.shiftKey ? SHIFTED : PLAIN).get(event.key) ?? null;
   const target = event.target instanceof Element ? event.target : null;
   if (!command || !target) return command;
-  if (target.closest(TYPED)) return null;
+  if (isTyped(event)) return null;
   const onStage = target.closest(".stage-svg") !== null;
   if (onStage) return pointed || !event.key.startsWith("Arrow") && event.key !== " " ? command : null;
   if (event.key === " " && target.closest(PRESSED)) return null;

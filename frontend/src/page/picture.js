@@ -37,6 +37,7 @@ export class PictureOnStage {
     this.#stage = new Stage(part("stage"), {
       onSelect,
       headRoom: () => 30,
+      isPresented: () => document.body.classList.contains("presenting"),
       onToggle: (group) => store.send({ type: "toggle", graph: subjectOf(store.state)?.graph.id ?? "", group }),
     });
     fillLegend(part("legend"));

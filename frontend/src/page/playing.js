@@ -48,10 +48,13 @@ export class Playing {
   #said = { step: null, at: -1, position: "", narration: "" };
   /** @type {{step: StepModel, grads: Map<string, Tensor>} | null} */
   #leftover = null;
+  /** The moment that the view went along with last. */
+  #alongside = { at: -1, step: -1 };
   /** @type {{reached: number, step: StepModel | null}} */
   #veiled = { reached: Infinity, step: null };
   /** The moment whose node and line were chosen last. */
   #chosen = { step: -1, at: -1, full: true };
+  #welcoming = false;
   /** The focus was set with a pointer. */
   #pointed = false;
   /** Selections that the playback itself made. @type {WeakSet<Selection>} */
@@ -96,10 +99,15 @@ export class Playing {
     return this.#timeline.slot;
   }
 
-  /** What is being said: the sentence about the event. */
-  get narration() {
-    const told = this.#told();
-    return told ? narrate(this.#position.at, told) : "";
+  /** What is said: the place in the step, the sentence about it, and which phase it is of. */
+  get said() {
+    const { position, narration, step, at } = this.#said;
+    return { place: position, words: narration, phase: step?.events[at]?.phase ?? "" };
+  }
+
+  /** Plays the first run that is drawn, once. */
+  welcome() {
+    this.#welcoming = !STILL.matches;
   }
 
   /** @param {() => void} watcher called after the position changed */
@@ -207,6 +215,9 @@ export class Playing {
     }
     this.#motion.begin(this.#score);
     this.#show();
+    if (!this.#welcoming || !this.#isDrawn() || this.#store.state.phase !== "done") return;
+    this.#welcoming = false;
+    this.do({ type: "play" });
   }
 
   /** @returns {Told | null} */
@@ -256,6 +267,7 @@ export class Playing {
     const words = told ? this.#words(told) : { position: "", narration: "" };
     this.#timeline.show(position, words);
     if (this.#isDrawn()) this.#motion.show(position, STILL.matches || this.#pace() < SLOW_ENOUGH);
+    this.#goAlong();
     if (told) this.#choose(told);
     if (told) this.#veil(told);
     for (const watcher of this.#watchers) watcher();
@@ -285,6 +297,15 @@ export class Playing {
     if (playing && now - this.#spoken < SPOKEN) return;
     this.#spoken = now;
     if (!document.activeElement?.matches(".scrubber")) part("told").textContent = words;
+  }
+
+  /** The view goes along, where there is time to follow it. */
+  #goAlong() {
+    const { at, full, step } = this.#position;
+    if (full || !this.#score || !this.#isDrawn() || this.#pace() < SLOW_ENOUGH) return;
+    if (this.#alongside.at === at && this.#alongside.step === step) return;
+    this.#alongside = { at, step };
+    this.#picture.stage.goAlong(this.#score.touched(at).items, STILL.matches);
   }
 
   /** The values beside the code come when they are computed. @param {Told} told */

@@ -102,11 +102,13 @@ export class Timeline {
         <input class="scrubber" data-part="scrubber" type="range" aria-label="event" min="0" max="0" step="1"
           @input=${(/** @type {Event} */ event) => wish({ type: "seek", at: numberOf(event) })} />
       </div>
+      <div class="below">
       <p class="narration" data-part="narration"></p>
       <div class="step-row" data-part="steps" hidden>
         <input type="range" data-part="step" aria-label="step" min="1" max="1" step="1"
           @input=${(/** @type {Event} */ event) => wish({ type: "show", step: numberOf(event) - 1 })} />
         <output class="step-text" data-step></output>
+      </div>
       </div>
     `;
   }

@@ -17,6 +17,8 @@ const FAR = 0.42;
 const FARTHER = 0.2;
 /** From this many things on, those out of sight are not painted. */
 const CROWDED = 150;
+/** Things that are this part of the view apart are not brought into it together. */
+const MOST_SEEN = 0.8;
 
 /**
  * @typedef {object} Show
@@ -31,6 +33,7 @@ const CROWDED = 150;
  * @property {(selection: Selection | null) => void} onSelect
  * @property {(group: string) => void} onToggle
  * @property {() => number} headRoom pixels at the top of the stage that something else covers
+ * @property {() => boolean} isPresented the stage is seen from afar
  *
  * @typedef {{k: number, x: number, y: number}} View a place (x, y) of the picture is seen at (k x + x, k y + y)
  */
@@ -68,7 +71,7 @@ export class Stage {
     this.#root.append(this.#world);
     host.prepend(this.#root);
     this.#measure();
-    const size = () => ({ ...this.#size, top: actions.headRoom() });
+    const size = () => ({ ...this.#size, top: actions.headRoom(), presented: actions.isPresented() });
     this.#viewport = new Viewport(this.#root, this.#world, size, () => this.#viewed());
     this.#root.addEventListener("click", (event) => this.#press(event.target, event.detail > 1));
     this.#root.addEventListener("keydown", (event) => this.#key(event));
@@ -231,6 +234,27 @@ export class Stage {
     const box = this.#boxOf(item);
     if (box) this.#viewport.reveal(box);
     if (focus) this.#element(`data-node=${CSS.escape(item)}`)?.focus({ preventScroll: true });
+  }
+
+  /**
+   * The view goes along with what happens.
+   *
+   * @param {readonly string[]} items all of them are brought into view, or at least the last
+   * @param {boolean} still at once
+   */
+  goAlong(items, still) {
+    const boxes = items.flatMap((item) => this.#boxOf(item) ?? []);
+    const last = boxes.at(-1);
+    if (!last) return;
+    this.#viewport.goAlong(last, still);
+    const left = Math.min(...boxes.map(({ x }) => x));
+    const top = Math.min(...boxes.map(({ y }) => y));
+    const width = Math.max(...boxes.map((box) => box.x + box.width)) - left;
+    const height = Math.max(...boxes.map((box) => box.y + box.height)) - top;
+    const { k } = this.view;
+    if (width * k < this.#size.width * MOST_SEEN && height * k < this.#size.height * MOST_SEEN) {
+      this.#viewport.goAlong({ x: left, y: top, width, height }, still);
+    }
   }
 
   /** @param {string} item a group or a node that is brought into view as large as it fits */

@@ -10,6 +10,10 @@ const FARTHEST = 0.01;
 const FITTED = 1.3;
 /** Smaller than this a picture cannot be read: rather a part of it is seen first, in this size. */
 export const FIRST_SCALE = 0.85;
+/** Presented to a hall: the least and the most of a fitted picture. */
+const PRESENTED = { least: 1.4, most: 2.4, margin: 26 };
+/** Of a view that goes along with the playback, in milliseconds. */
+const GLIDE = 350;
 /** At the right stand the tools, on a narrow stage below it. */
 const MARGIN = { side: 34, tools: 64, narrow: 14, bottom: 84, tight: 62 };
 const NARROW = 560;
@@ -24,7 +28,8 @@ export class Viewport {
   /**
    * @param {SVGSVGElement} root
    * @param {SVGGElement} world
-   * @param {() => Size & {top: number}} size of the stage, in pixels; nothing is fitted into its uppermost `top`
+   * @param {() => Size & {top: number, presented: boolean}} size of the stage, in pixels; nothing is fitted into its
+   *   uppermost `top`; presented: seen from afar
    * @param {() => void} onChange
    */
   constructor(root, world, size, onChange) {
@@ -70,7 +75,8 @@ export class Viewport {
    */
   scaleFor(bounds) {
     const { roomX, roomY } = this.#room();
-    return Math.min(roomX / bounds.width, roomY / bounds.height, FITTED);
+    const most = this.#size().presented ? PRESENTED.most : FITTED;
+    return Math.min(roomX / bounds.width, roomY / bounds.height, most);
   }
 
   /**
@@ -78,7 +84,11 @@ export class Viewport {
    * @returns {boolean} all of it can be read at once
    */
   canRead(bounds) {
-    return this.scaleFor(bounds) >= FIRST_SCALE;
+    return this.scaleFor(bounds) >= this.#readable();
+  }
+
+  #readable() {
+    return this.#size().presented ? PRESENTED.least : FIRST_SCALE;
   }
 
   /**
@@ -89,7 +99,7 @@ export class Viewport {
   fit(bounds, { whole, focus }) {
     const { roomX, roomY, top, side } = this.#room();
     const ideal = this.scaleFor(bounds);
-    const scale = Math.max(ideal, whole ? FARTHEST : FIRST_SCALE);
+    const scale = Math.max(ideal, whole ? FARTHEST : this.#readable());
     const spare = roomX - bounds.width * scale;
     const left = spare >= 0 ? spare / 2 : Math.max(spare, Math.min(0, roomX / 2 - focus * scale));
     const x = side + left - bounds.x * scale;
@@ -100,7 +110,11 @@ export class Viewport {
   }
 
   #room() {
-    const { width, height, top } = this.#size();
+    const { width, height, top, presented } = this.#size();
+    if (presented) {
+      const { margin } = PRESENTED;
+      return { roomX: width - 2 * margin, roomY: height - 2 * margin, top: margin, side: margin };
+    }
     const narrow = width < NARROW;
     const side = narrow ? MARGIN.narrow : MARGIN.side;
     const across = side + (narrow ? side : MARGIN.tools);
@@ -137,4 +151,34 @@ export class Viewport {
     const inside = left >= 0 && top >= 0 && left + box.width * k <= width && top + box.height * k <= height;
     if (!inside) this.#root.call(this.#behaviour.translateTo, box.x + box.width / 2, box.y + box.height / 2);
   }
+
+  /**
+   * Moves the view as little as shows a box, gently; one that is larger than the view is centred.
+   *
+   * @param {Box} box
+   * @param {boolean} still at once
+   */
+  goAlong(box, still) {
+    const { k, x, y } = this.transform;
+    const { roomX, roomY, top, side } = this.#room();
+    const by = {
+      x: outside(box.x * k + x, box.width * k, side, roomX) / k,
+      y: outside(box.y * k + y, box.height * k, top, roomY) / k,
+    };
+    if (by.x === 0 && by.y === 0) return;
+    const moved = still ? this.#root : this.#root.transition().duration(GLIDE);
+    moved.call(this.#behaviour.translateBy, by.x, by.y);
+  }
+}
+
+/**
+ * @param {number} start
+ * @param {number} length
+ * @param {number} from
+ * @param {number} room
+ * @returns {number} by how much it must be moved to be within
+ */
+function outside(start, length, from, room) {
+  if (length > room) return from + (room - length) / 2 - start;
+  return Math.min(0, from + room - start - length) + Math.max(0, from - start);
 }
