@@ -198,7 +198,7 @@ def test_the_scrubber_tells_a_screen_reader_what_happens(open_page: Open) -> Non
 
 def test_the_line_works_with_the_pointer_and_phases_can_be_chosen(open_page: Open) -> None:
     screen = open_page(MEETING)
-    screen.page.get_by_role("button", name="backward, 9 events").click()
+    screen.page.get_by_role("button", name="3 backward, 9 events").click()
     assert position(screen) == "backward · 1 of 9 · AddBackward0"
     track = screen.rects(".events")[0]
     middle = (track["top"] + track["bottom"]) / 2

@@ -13,7 +13,10 @@ const SHIFTED = new Map([
 ]);
 
 /** Things that are typed into, or that have a use of their own for these keys. */
-const TYPED = "#editor, textarea, select, [contenteditable], dialog, [role=menu], [role=listbox], input:not([type=range])";
+const TYPED = [
+  "#editor", "textarea", "select", "[contenteditable]", "dialog", "[role=menu]", "[role=listbox]", "[role=separator]",
+  "input:not([type=range])",
+].join();
 const PRESSED = "button, a[href], summary, [role=button], [role=tab]";
 
 /**

@@ -3,7 +3,7 @@
 /** @import {PlacedPhase} from "../phases.js" */
 /** @import {Position} from "../player.js" */
 
-import { numberText } from "../number.js";
+import { countText, numberText } from "../number.js";
 import { eventAt, placeOf } from "../phases.js";
 import { SPEEDS } from "../player.js";
 import { html, render } from "./template.js";
@@ -145,7 +145,7 @@ export class Timeline {
     render(
       phases.map(
         ({ kind, label, from, to }, i) => html`<button type="button" class="phase ${kind}" data-phase=${label} data-from=${from}
-          aria-label="${label}, ${to - from} events" @click=${() => wish({ type: "seek", at: from })}>
+          aria-label="${i + 1} ${label}, ${countText(to - from, "event")}" @click=${() => wish({ type: "seek", at: from })}>
           <span class="phase-done"></span><span class="phase-name"><i>${i + 1}</i> ${label}</span></button>`,
       ),
       this.#part("phases"),
