@@ -58,6 +58,7 @@ class Builder:
         """The step's graph, if its structure is new, and the step. The `last` step is never brief."""
         layout = self._last = _Layout(self, step, summaries)
         graph = layout.graph()
+        step.number = layout.loss()
         digest = hashlib.blake2b(msgspec.msgpack.encode(graph), digest_size=8).hexdigest()
         sent = self.sent.get(digest)
         if sent is not None:
@@ -306,6 +307,10 @@ class _Layout:
         return 0 if self.step.loss is None else self.step.loss.output
 
     # the step
+
+    def loss(self) -> float | None:
+        """The loss as a number, once the slots have been laid out."""
+        return self._loss_value
 
     def step_message(self, graph: GraphMessage, brief: BriefLayout | None) -> StepMessage:
         """The numbers of this step, laid out by the slot table, or by its brief layout."""

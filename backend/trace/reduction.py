@@ -6,6 +6,8 @@ took longer: the copies come out of the cache, and each shape costs a handful of
 
 from __future__ import annotations
 
+import math
+import struct
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -53,6 +55,8 @@ class Run:
 
 _NONE32: Final = np.array([np.nan] * 4 + [0.0] * 2, dtype=np.float32).tobytes()
 _NONE64: Final = np.array([np.nan] * 4 + [0.0] * 2, dtype=np.float64).tobytes()
+
+_PACK7: Final = struct.Struct(f"<{STATISTICS + 1}f").pack
 
 _NAMES: Final[dict[torch.dtype, str]] = {}
 
@@ -177,6 +181,22 @@ def _name(dtype: torch.dtype) -> str:
     if name is None:
         name = _NAMES[dtype] = str(dtype)
     return name
+
+
+def number(value: float) -> Summary:
+    """A single float32."""
+    if not math.isfinite(value):
+        nan = math.nan
+        return Summary(
+            (),
+            "torch.float32",
+            "cpu",
+            False,
+            1,
+            None,
+            _PACK7(nan, nan, nan, nan, value != value, value == value, value),
+        )
+    return Summary((), "torch.float32", "cpu", False, 1, None, _PACK7(value, value, value, math.nan, 0.0, 0.0, value))
 
 
 def absent(tensor: torch.Tensor) -> Summary:

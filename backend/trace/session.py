@@ -100,7 +100,7 @@ class Session:
 
     def finish(self, snippet: Snippet | None, explained: Explained | None) -> None:
         """Send everything that is still to be said."""
-        started = time.perf_counter()
+        started, before = time.perf_counter(), self.trace_seconds
         self.finished = True
         for name, held in list(self.namespace.items()):
             if is_tensor(held) and not name.startswith("__"):
@@ -123,7 +123,7 @@ class Session:
             self.send(NoticeMessage(kind="output_cut", message=f"the output was cut after {limit} characters"))
         if problem is not None:
             self.send(problem)
-        trace = self.trace_seconds + time.perf_counter() - started
+        trace = before + time.perf_counter() - started
         self.send(DoneMessage("ok" if problem is None else problem.status, self.run_seconds * 1e3, trace * 1e3))
 
     def _located(self, explained: Explained) -> Any:

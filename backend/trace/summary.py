@@ -1,7 +1,8 @@
 """Tensors into numbers, many at a time.
 
 Summarising a tensor on its own costs more than most ops do, nearly all of it in the calls. So tensors wait here, and
-are reduced together when somebody is about to write to one, or when enough are waiting.
+are reduced together when somebody is about to write to one, or when enough are waiting. A single number is taken at
+once: reading it costs less than keeping its tensor.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Final
 import torch
 from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
-from backend.trace.reduction import Reduction, Summary, absent
+from backend.trace.reduction import Reduction, Summary, absent, number
 
 MOST_WAITING: Final = 8192
 MOST_ELEMENTS: Final = 16 << 20
@@ -22,6 +23,13 @@ Key = tuple[int, Any, int]
 """What a tensor is: kind, owner, output. See `wire.messages.SLOT_KINDS`."""
 
 Summaries = list[tuple[Key, Summary]]
+
+_PLAIN: Final = frozenset({torch.Tensor, torch.nn.Parameter})
+_float32 = torch.float32
+_strided = torch.strided
+_function_modes = torch._C._len_torch_function_stack
+_dispatch_modes = torch._C._len_torch_dispatch_stack
+_transforms = torch._C._functorch.peek_interpreter_stack
 
 
 class Summariser:
@@ -34,11 +42,22 @@ class Summariser:
     def __init__(self, preview: int) -> None:
         self.preview = preview
         self._waiting: list[tuple[Key, torch.Tensor]] = []
-        self._done: Summaries = []
+        self._done: list[tuple[Key, Summary | float]] = []
         self._elements = 0
 
-    def add(self, key: Key, tensor: torch.Tensor) -> None:
-        """Take a tensor."""
+    def add(self, key: Key, tensor: torch.Tensor, *, silent: bool = False) -> None:
+        """Take a tensor. `silent`: all modes are switched off here, so nobody hears it being read."""
+        if (
+            tensor.dtype is _float32
+            and not tensor.dim()
+            and (silent or not (_function_modes() or _dispatch_modes()))
+            and tensor.is_cpu
+            and tensor.layout is _strided
+            and type(tensor) in _PLAIN
+            and _transforms() is None
+        ):
+            self._done.append((key, tensor.item()))
+            return
         self._waiting.append((key, tensor))
         self._elements += tensor.numel()
         if self._elements > MOST_ELEMENTS or len(self._waiting) > MOST_WAITING:
@@ -52,7 +71,7 @@ class Summariser:
         """All summaries since the last `take`, in the order of `add`."""
         self.flush()
         done, self._done = self._done, []
-        return done
+        return [(key, number(found) if isinstance(found, float) else found) for key, found in done]
 
     def flush(self) -> None:
         """Reduce everything that waits."""
