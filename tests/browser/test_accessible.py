@@ -73,7 +73,7 @@ def test_panel_is_resized_by_keyboard_and_remembered(
     def size() -> float:
         box = screen.page.locator(panel).bounding_box()
         assert box is not None
-        return float(dict(box)[side])
+        return box["width"] if side == "width" else box["height"]
 
     before = size()
     handle = screen.page.locator(f"#{bar}")
