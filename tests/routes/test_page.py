@@ -39,6 +39,19 @@ def test_a_file_that_is_known_is_not_sent_again(server: Served) -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_files_come_compressed_to_whoever_takes_them_so(server: Served) -> None:
+    path = "/vendor/graphviz.js"
+    small = server.client.get(path, headers={"accept-encoding": "gzip"})
+    whole = server.client.get(path, headers={"accept-encoding": "identity"})
+    assert small.headers["content-encoding"] == "gzip"
+    assert small.headers["vary"] == "Accept-Encoding"
+    assert int(small.headers["content-length"]) < int(whole.headers["content-length"])
+    assert "content-encoding" not in whole.headers
+    assert small.content == whole.content
+    known = {"accept-encoding": "gzip", "if-none-match": small.headers["etag"]}
+    assert server.client.get(path, headers=known).status_code == 304
+
+
 def test_every_kind_of_file_that_is_served_has_a_type_of_ours() -> None:
     served = [path for folder in FOLDERS for path in (FRONTEND / folder).rglob("*") if path.is_file()]
     known = {*TYPES, ".ts"}  # .d.ts: for tsc, never asked for by the page

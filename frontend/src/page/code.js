@@ -5,8 +5,8 @@
 /** @import {Store} from "./store.js" */
 
 import { recall, remember } from "../memory.js";
-import { Editor } from "../panels/editor.js";
 import { chipsOf } from "../panels/marks.js";
+import { LateEditor } from "./late.js";
 import { openTab, part } from "./parts.js";
 import { subjectOf } from "./subject.js";
 
@@ -30,7 +30,7 @@ export class Code {
    */
   constructor(store, onRun) {
     this.#store = store;
-    this.#editor = new Editor(part("editor"), recall("code") ?? SNIPPET, {
+    this.#editor = new LateEditor(part("editor"), recall("code") ?? SNIPPET, {
       onRun,
       onEdit: () => this.#edited(),
       onLine: (line) => this.#choose(line),
