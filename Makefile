@@ -12,13 +12,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check ruff mypy imports eslint tsc bench vendor types format clean
+.PHONY: help run test check ruff mypy imports eslint tsc bench bench-page vendor types format clean
 
 help:
 	@echo "make run      start the server (PORT=8000 HOST=127.0.0.1 where not given)"
 	@echo "make test     every check and every test"
 	@echo "make check    linters, types and import rules alone; with -k all of them, whatever fails"
 	@echo "make bench    how long things take"
+	@echo "make bench-page how fast the page is in a real Chromium"
 	@echo "make vendor   rebuild frontend/vendor from package-lock.json"
 	@echo "make types    rebuild frontend/src/contract.d.ts from backend/schema"
 	@echo "make format   lay out the Python code"
@@ -51,6 +52,10 @@ tsc: node_modules/.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.bench
+
+bench-page: $(VENV)/dev.stamp node_modules/.stamp
+	@sh tools/programs.sh $(BIN)/python
+	$(BIN)/python -m tests.bench.page
 
 vendor: $(VENV)/dev.stamp node_modules/.stamp
 	$(NODE) tools/vendor.js

@@ -12,6 +12,8 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.datastructures import Headers
 from starlette.staticfiles import StaticFiles
 
+from backend.routes.modules import imported
+
 if TYPE_CHECKING:
     from starlette.types import Scope
 
@@ -19,6 +21,9 @@ FRONTEND: Final = Path(__file__).resolve().parent.parent.parent / "frontend"
 
 FOLDERS: Final = ("src", "styles", "assets", "vendor")
 """What is served of `frontend/`, beside the two pages; what tools keep there is not."""
+
+ENTRIES: Final = ("src/early.js", "src/main.js")
+"""The page's own modules, in the order of `index.html`."""
 
 TYPES: Final = {
     ".html": "text/html; charset=utf-8",
@@ -45,8 +50,11 @@ router = APIRouter(include_in_schema=False)
 
 @router.api_route("/", methods=["GET", "HEAD"])
 async def get_page(request: Request) -> Response:
-    """The page."""
-    return await Files(FRONTEND).get_response("index.html", request.scope)
+    """The page, with a word on which modules it will need: else each would be asked for when another has come."""
+    response = await Files(FRONTEND).get_response("index.html", request.scope)
+    needed = [path.relative_to(FRONTEND).as_posix() for entry in ENTRIES for path in imported(FRONTEND / entry)]
+    response.headers["Link"] = ", ".join(f"<{path}>; rel=modulepreload" for path in dict.fromkeys(needed))
+    return response
 
 
 @router.api_route("/docs", methods=["GET", "HEAD"])

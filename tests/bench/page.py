@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from tests.bench.__main__ import machine
 from tests.browser.conftest import FLAGS
@@ -116,16 +116,14 @@ def first_load(browser: Browser, server: Served, repeats: int) -> Rows:
     sizes: dict[str, int] = {}
     for _ in range(repeats):
         with opened(browser) as page:
-            session = page.context.new_cdp_session(page)
-            session.send("Network.enable")
-            asked: dict[str, str] = {}
             sizes = {}
-            session.on("Network.responseReceived", lambda e, a=asked: a.update({e["requestId"]: e["response"]["url"]}))
-            session.on("Network.loadingFinished", lambda e, a=asked, s=sizes: _count(e, a, s))
+            finished: list[Request] = []
+            page.on("requestfinished", lambda request, kept=finished: kept.append(request))
             page.goto(server.url)
             page.wait_for_function(SETTLED)
             page.wait_for_function("() => document.querySelector('#editor').shadowRoot", timeout=60_000)
             page.wait_for_timeout(700)
+            sizes = _sizes(finished)
             answered = page.evaluate("performance.getEntriesByType('navigation')[0].responseStart")
             marks = page.evaluate("marks")
             interactive.append(marks["interactive"] - answered)
@@ -140,10 +138,14 @@ def first_load(browser: Browser, server: Served, repeats: int) -> Rows:
     ]
 
 
-def _count(event: Any, asked: dict[str, str], sizes: dict[str, int]) -> None:
-    url = asked.get(event["requestId"], "")
-    kind = "fonts" if "woff2" in url else "libraries" if "/vendor/" in url else "own"
-    sizes[kind] = sizes.get(kind, 0) + int(event["encodedDataLength"])
+def _sizes(finished: list[Request]) -> dict[str, int]:
+    """Bytes as they were sent, of each kind of file."""
+    sizes: dict[str, int] = {}
+    for request in {request.url: request for request in finished}.values():
+        response = request.response()
+        kind = "fonts" if "woff2" in request.url else "libraries" if "/vendor/" in request.url else "own"
+        sizes[kind] = sizes.get(kind, 0) + int((response.headers if response else {}).get("content-length", 0))
+    return sizes
 
 
 def runs(browser: Browser, server: Served, repeats: int) -> Rows:

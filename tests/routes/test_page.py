@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,18 @@ def test_files_come_compressed_to_whoever_takes_them_so(server: Served) -> None:
     assert small.content == whole.content
     known = {"accept-encoding": "gzip", "if-none-match": small.headers["etag"]}
     assert server.client.get(path, headers=known).status_code == 304
+
+
+def test_page_names_every_module_that_it_needs_at_once(server: Served) -> None:
+    link = server.client.get("/").headers["link"]
+    named = re.findall(r"<([^>]+)>; rel=modulepreload", link)
+    assert {"src/main.js", "src/early.js", "src/layout/layout.js", "src/stage/stage.js", "vendor/d3.js"} <= set(named)
+    assert not {"vendor/codemirror.js", "vendor/katex.js"} & set(named), "these come later"
+    assert all((FRONTEND / name).is_file() for name in named)
+    for name in named:
+        for other in re.findall(r'^\S.* from "(\..+\.js)";$', (FRONTEND / name).read_text("utf-8"), re.MULTILINE):
+            path = (FRONTEND / name).parent.joinpath(other).resolve()
+            assert path.relative_to(FRONTEND).as_posix() in named
 
 
 def test_every_kind_of_file_that_is_served_has_a_type_of_ours() -> None:

@@ -7,10 +7,17 @@ const PATIENCE = 1500;
 /** After this long a layout is given up. */
 const LIMIT = 20_000;
 
+/** The first worker, if it was started before anything was to be laid out. @type {Worker | null} */
+let early = null;
+
+export function startEarly() {
+  early ??= start();
+}
+
 export class Superseded extends Error {}
 
 export class Layouter {
-  #worker = start();
+  #worker = early ?? start();
   #count = 0;
   #began = 0;
   /** @type {((error: Error) => void) | null} */
