@@ -117,8 +117,7 @@ def first_load(browser: Browser, server: Served, repeats: int) -> Rows:
     for _ in range(repeats):
         with opened(browser) as page:
             sizes = {}
-            finished: list[Request] = []
-            page.on("requestfinished", lambda request, kept=finished: kept.append(request))
+            finished = _finished(page)
             page.goto(server.url)
             page.wait_for_function(SETTLED)
             page.wait_for_function("() => document.querySelector('#editor').shadowRoot", timeout=60_000)
@@ -136,6 +135,17 @@ def first_load(browser: Browser, server: Served, repeats: int) -> Rows:
         ("interactive after the server answers, ms", _ms(interactive), "1,000"),
         ("first picture after the server answers, ms", _ms(picture), ""),
     ]
+
+
+def _finished(page: Page) -> list[Request]:
+    """Grows with every request that the page finishes."""
+    finished: list[Request] = []
+
+    def keep(request: Request) -> None:
+        finished.append(request)
+
+    page.on("requestfinished", keep)
+    return finished
 
 
 def _sizes(finished: list[Request]) -> dict[str, int]:

@@ -59,7 +59,7 @@ def sum_at_b(screen: Screen) -> str:
 def test_the_sum_builds_at_b_as_the_engine_brings_its_parts(open_page: Open) -> None:
     screen = open_page(MEETING)
     assert sum_at_b(screen) == "6.0 + 6.0 + 1.0 = 13.0"
-    seen = []
+    seen: list[tuple[str, str]] = []
     for event in range(3, 12):
         goto(screen, event)
         words = (sum_at_b(screen), screen.words(screen.node("a"))[3])
