@@ -220,8 +220,8 @@ class EmbeddedBus:
     # the queue
 
     def _check_room(self, submission: Submission) -> None:
-        free = self._bounds.places - self.running - self.queued
-        if submission.end or free > 0 or self.queued < self._bounds.queue_length:
+        bounds = self._bounds
+        if submission.end or self.running + self.queued < bounds.places + bounds.queue_length:
             return
         raise BusyError(
             f"{self.running} runs are under way and {self.queued} wait: no place is left",

@@ -74,7 +74,8 @@ class Ledger:
         self.grads[id(grad)] = (weakref.ref(grad), leaf)
 
     def holder(self, tensor: _Tensor | None) -> Value | None:
-        """The leaf whose `.grad` this tensor is."""
+        """The leaf whose `.grad` this tensor is, or whose `.grad.data`."""
+        tensor = None if tensor is None else self.behind(tensor)
         held = self.grads.get(id(tensor))
         return held[1] if held is not None and held[0]() is tensor else None
 

@@ -30,7 +30,7 @@ _FACTS = frozenset(
 )
 """Questions about a tensor and switches: no op runs in them."""
 
-_APART = _QUIET | _FACTS | {"__get__", "__set__"}
+_APART = _QUIET | _FACTS | {"__get__", "__set__", "__delete__"}
 
 _active: list[Recorder] = []
 """The recorder of the run in this process, if one is recording. One process, one run."""
@@ -104,7 +104,7 @@ class FunctionMode(TorchFunctionMode):
     def _apart(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
         if name == "__get__":
             return self._get(func, args)
-        if name == "__set__":
+        if name in ("__set__", "__delete__"):
             return self._set(func, args)
         recorder = self.recorder
         recorder.finish_op()
@@ -132,11 +132,21 @@ class FunctionMode(TorchFunctionMode):
         return out
 
     def _set(self, func: Any, args: Any) -> Any:
-        """`w.grad = None` is a zero_grad; any other property is set without a word."""
+        """`w.grad = None` is a zero_grad, `w.data = …` an update; other properties are set without a word."""
         recorder = self.recorder
-        if len(args) == 2 and args[1] is None and getattr(func, "__self__", None) is _GRAD:
+        what = getattr(func, "__self__", None)
+        if what is _GRAD and (len(args) < 2 or args[1] is None or self._is_zero(args[1])):
             recorder.grad_dropped(args[0])
-        return func(*args)
+        if what is not _DATA:
+            return func(*args)
+        recorder.before_write()
+        func(*args)
+        recorder.assigned(args[0])
+        return None
+
+    def _is_zero(self, grad: Any) -> bool:
+        with self.recorder.paused():
+            return isinstance(grad, torch.Tensor) and not grad.is_meta and not grad.is_sparse and not bool(grad.any())
 
 
 _GRAD = torch.Tensor.grad

@@ -108,10 +108,11 @@ class Recorder(Ledger):
                 op.attributes.append((info.arguments[place], arg))
         for name, arg in kwargs.items():
             if isinstance(arg, _Tensor):
-                inputs.append(self.value_of(arg))
+                if name not in info.outs:
+                    inputs.append(self.value_of(arg))
             else:
                 op.attributes.append((name, arg))
-        if info.writes and self._write(op, info, args):
+        if info.writes and self._write(op, info, args, kwargs):
             return
         outs = [out] if isinstance(out, _Tensor) else _tensors(out)
         if not inputs and not outs:
@@ -169,11 +170,11 @@ class Recorder(Ledger):
             self.table[id(tensor)] = value
             op.values.append(value)
 
-    def _write(self, op: Op, info: OpInfo, args: tuple[Any, ...]) -> bool:
+    def _write(self, op: Op, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """An in-place op. True if it is told otherwise than as an op: an update, a zero_grad, an initialisation."""
         told = True
         for place in info.writes:
-            target = args[place] if place < len(args) else None
+            target = args[place] if place < len(args) else kwargs.get(info.arguments[place])
             for tensor in [target] if isinstance(target, _Tensor) else _tensors(target):
                 told = self._write_one(op, tensor) and told
         return told and bool(info.writes)
@@ -183,7 +184,7 @@ class Recorder(Ledger):
         value = self.table.get(id(tensor))
         leaf = self.holder(tensor)
         if leaf is not None:
-            if op.info.packet in _EMPTIES:
+            if op.info.packet in _EMPTIES or (op.info.packet == "mul_" and ("other", 0) in op.attributes):
                 self.zero_grad(leaf, op.site)
             return True
         if tensor.requires_grad and tensor.is_leaf:
@@ -353,8 +354,14 @@ class Recorder(Ledger):
         self.module_calls.append(module)
         return (*outer, len(self.module_calls) - 1)
 
+    def assigned(self, tensor: _Tensor) -> None:
+        """`tensor.data = …`: an update, if a step has used it."""
+        value = self.table.get(id(tensor))
+        if value is not None and value.ref() is tensor and value.used and tensor.requires_grad and tensor.is_leaf:
+            self.update(value, None, learner_site(2))
+
     def grad_dropped(self, tensor: _Tensor) -> None:
-        """`tensor.grad = None`."""
+        """`tensor.grad = None`, or zeros."""
         value = self.table.get(id(tensor))
         if value is not None and value.ref() is tensor and tensor.grad is not None:
             self.zero_grad(value, learner_site(2))

@@ -63,7 +63,7 @@ class Gaps(tuple[str, ...]):
 class OpInfo:
     """What is the same for every call of one aten overload."""
 
-    __slots__ = ("arguments", "defaults", "entry", "lists", "makes", "packet", "tensors", "writes")
+    __slots__ = ("arguments", "defaults", "entry", "lists", "makes", "outs", "packet", "tensors", "writes")
 
     def __init__(self, func: Any) -> None:
         schema = func._schema
@@ -83,6 +83,10 @@ class OpInfo:
         self.writes: tuple[int, ...] = tuple(
             i for i, a in enumerate(schema.arguments) if a.alias_info is not None and a.alias_info.is_write
         )
+        self.outs: frozenset[str] = frozenset(
+            schema.arguments[i].name for i in self.writes if schema.arguments[i].kwarg_only
+        )
+        """`out=`: written to and not read."""
 
 
 class Call:
