@@ -12,8 +12,11 @@ export function leftoverOf(before, step) {
   const left = new Map([...before.grads, ...before.leafGrads]);
   /** @type {Map<string, string>} */
   const last = new Map();
+  /** Ops keep no .grad. */
+  const computed = new Set(before.events.flatMap(({ phase, node }) => (phase === "forward" ? node ?? [] : [])));
   for (const { phase, node } of before.events) {
-    if (node !== null && (phase === "backward" || phase === "zero_grad")) last.set(node, phase);
+    if (node === null || computed.has(node)) continue;
+    if (phase === "backward" || phase === "zero_grad") last.set(node, phase);
   }
   return new Map([...left].filter(([leaf]) => last.get(leaf) === "backward"));
 }
