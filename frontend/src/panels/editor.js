@@ -208,6 +208,8 @@ const TYPE_OVER = EditorView.domEventHandlers({
 export class Editor {
   #view;
   #quiet = false;
+  /** @type {(line: number, role: "value" | "grad") => boolean} */
+  #isAhead = () => false;
 
   /**
    * @param {HTMLElement} host gets a shadow root: there CodeMirror adopts its style sheets instead of writing style
@@ -232,6 +234,7 @@ export class Editor {
         EditorView.contentAttributes.of({ "aria-label": "Python snippet. Press Escape, then Tab, to leave.", spellcheck: "false", tabindex: "0" }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) actions.onEdit();
+          this.#veilChips();
           const moved = update.transactions.some((transaction) => transaction.isUserEvent("select"));
           if (moved && !update.docChanged && !this.#quiet) actions.onLine(this.line);
         }),
@@ -291,9 +294,14 @@ export class Editor {
    * @param {(line: number, role: "value" | "grad") => boolean} isAhead
    */
   veil(isAhead) {
+    this.#isAhead = isAhead;
+    this.#veilChips();
+  }
+
+  #veilChips() {
     for (const chip of this.#view.dom.querySelectorAll(".chip")) {
       const { chip: line } = /** @type {HTMLElement} */ (chip).dataset;
-      chip.classList.toggle("ahead", isAhead(Number(line), chip.classList.contains("grad") ? "grad" : "value"));
+      chip.classList.toggle("ahead", this.#isAhead(Number(line), chip.classList.contains("grad") ? "grad" : "value"));
     }
   }
 
