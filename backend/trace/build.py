@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,13 +18,13 @@ from backend.trace.names import Names
 from backend.trace.nodes import describe_op, describe_source, describe_unseen
 from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, VALUE
 from backend.trace.records import EngineNode, Op, Site, Step, Value
+from backend.trace.recurring import key_of
 from backend.trace.reduction import Summary
 from backend.trace.source import Source
 from backend.trace.summary import Summaries
 from backend.wire.layout import EVENTS_EACH
 from backend.wire.messages import (
     STATISTICS,
-    BriefLayout,
     Edge,
     Event,
     GraphMessage,
@@ -36,6 +37,9 @@ from backend.wire.messages import (
 
 WHOLE_EVERY: Final = 100
 """Of the steps of a large graph one in so many is not brief."""
+
+RECURRING_LIMIT: Final = 256
+"""Descriptions that are remembered."""
 
 Messages = list[GraphMessage | StepMessage]
 
@@ -52,31 +56,72 @@ class Builder:
         """Above so many bytes of numbers, most steps of a graph are brief; 0 for never."""
         self.shown: dict[int, Shown] = {}
         """id(value) -> where a named value was seen last."""
-        self._last: _Layout | None = None
+        self._last: tuple[Step, Summaries] | None = None
+        self._recurring: dict[Hashable, Recurring] = {}
 
     def messages(self, step: Step, summaries: Summaries, *, last: bool = False) -> Messages:
         """The step's graph, if its structure is new, and the step. The `last` step is never brief."""
-        layout = self._last = _Layout(self, step, summaries)
+        self.names.resolve(step)
+        self._last = (step, summaries)
+        key = key_of(step, summaries, self.module_calls)
+        known = self._recurring.get(key)
+        if known is not None:
+            return [self._again(known, step, summaries, last=last)]
+        layout = _Layout(self, step, summaries)
         graph = layout.graph()
-        step.number = layout.loss()
         digest = hashlib.blake2b(msgspec.msgpack.encode(graph), digest_size=8).hexdigest()
         sent = self.sent.get(digest)
-        if sent is not None:
-            sent.times += 1
-            brief = None if last or sent.times % WHOLE_EVERY == 0 else sent.graph.brief
-            return [layout.step_message(sent.graph, brief)]
-        graph.id = digest
-        graph.events, graph.updates = layout.events(), layout.updates()
-        graph.brief = brief_layout(graph, step_bytes=self.step_bytes, loss=layout.loss_node())
-        message = layout.step_message(graph, None)
-        self.sent[digest] = Sent(msgspec.structs.replace(graph, nodes=[], edges=[], groups=[], slots=[]))
-        return [graph, message]
+        messages: Messages = []
+        if sent is None:
+            graph.id = digest
+            graph.events, graph.updates = layout.events(), layout.updates()
+            graph.brief = brief_layout(graph, step_bytes=self.step_bytes, loss=layout.loss_node())
+            messages.append(graph)
+            sent = self.sent[digest] = Sent(msgspec.structs.replace(graph, nodes=[], edges=[], groups=[], slots=[]))
+        if len(self._recurring) >= RECURRING_LIMIT:
+            self._recurring.clear()
+        known = self._recurring[key] = layout.recurring(sent)
+        messages.append(self._again(known, step, summaries, last=last))
+        return messages
+
+    def _again(self, known: Recurring, step: Step, summaries: Summaries, *, last: bool) -> StepMessage:
+        """The step's numbers, laid out as those of the step that was described."""
+        sent = known.sent
+        brief = None if last or sent.times % WHOLE_EVERY == 0 else sent.graph.brief
+        sent.times += 1
+        whole = None if brief is None else set(brief.whole)
+        buffers: tuple[list[bytes], list[bytes]] = ([], [])
+        for place, taken in enumerate(known.slots):
+            summary = summaries[taken][1]
+            short = whole is not None and place not in whole
+            payload = summary.payload[: STATISTICS * (8 if summary.wide else 4)] if short else summary.payload
+            buffers[summary.wide].append(payload)
+        for taken, node in known.named:
+            (_, owner, output), summary = summaries[taken]
+            value = owner.values[output] if isinstance(owner, Op) else owner
+            self.shown[id(value)] = shown_value(value, summary, node, step.index)
+        step.number = None if known.loss is None else _first(summaries[known.loss][1])
+        return StepMessage(
+            index=step.index,
+            graph=sent.graph.id,
+            floats=b"".join(buffers[0]),
+            doubles=b"".join(buffers[1]),
+            brief=brief is not None,
+            loss=step.number,
+            loss_node=known.loss_node,
+            optimizers=[OptimizerRecord(*optimizer) for optimizer in step.optimizers],
+            events=known.events,
+            updates=known.updates,
+        )
 
     def place_of(self, value: Value) -> tuple[str | None, int | None]:
         """The node that a value has in the step that was told last, and that step; None where it has none."""
-        layout = self._last
-        place = None if layout is None else layout.place.get(layout.key(value))
-        return (None, None) if layout is None or place is None else (f"n{place}", layout.step.index)
+        if self._last is None:
+            return None, None
+        layout = _Layout(self, *self._last)
+        layout.graph()
+        place = layout.place.get(layout.key(value))
+        return (None, None) if place is None else (f"n{place}", layout.step.index)
 
 
 @dataclass
@@ -85,6 +130,22 @@ class Sent:
 
     graph: GraphMessage
     times: int = 0
+
+
+@dataclass(frozen=True)
+class Recurring:
+    """What is the same in all steps of one key. Summaries are told by their place among the step's."""
+
+    sent: Sent
+    slots: list[int]
+    """The summary of each slot that has numbers of its own."""
+    named: list[tuple[int, str]]
+    """Those of named values, and the values' nodes."""
+    loss: int | None
+    loss_node: int | None
+    events: list[Event] | None
+    updates: list[UpdateRecord] | None
+    """As the step message has them: None where the graph has the same."""
 
 
 class _Layout:
@@ -102,15 +163,15 @@ class _Layout:
         self.groups = Groups(step.ops, builder.module_calls)
         self.engine_of = {id(n.op): n for n in step.engine if n.op is not None}
         self._mine = {id(op) for op in step.ops}
-        self._loss_value: float | None = None
+        self._loss_taken: int | None = None
+        self._taken: list[int] = []
+        """Place of the summary of each slot that has numbers of its own."""
+        self._named: list[tuple[int, str]] = []
         self.slots: list[Slot] = []
         self._events: list[Event] | None = None
-        self._payload: list[tuple[bool, bytes]] = []
-        """One for each slot that has numbers of its own."""
 
     def graph(self) -> GraphMessage:
         """Build everything; the message's id is filled in by the caller."""
-        self.builder.names.resolve(self.step)
         for op in self.step.ops:
             for value in op.inputs:
                 self._producer(value, op)
@@ -244,7 +305,7 @@ class _Layout:
         single: dict[int, Slot] = {}
         entered: set[tuple[int, int]] = set()
         seen: set[tuple[int, int, int]] = set()
-        for (kind, owner, output), summary in self.summaries:
+        for taken, ((kind, owner, output), summary) in enumerate(self.summaries):
             target = self._target(kind, owner, output)
             if target is None or (kind, target, output if kind != EDGE_GRAD else 0) in seen:
                 continue
@@ -263,23 +324,20 @@ class _Layout:
             )
             seen.add((kind, target, slot.output))
             self.slots.append(slot)
-            self._payload.append((summary.wide, summary.payload))
+            self._taken.append(taken)
             offsets[wide] += len(summary.payload) // (8 if wide else 4)
             if kind == GRAD:
                 entered.add((target, output))
             elif kind == EDGE_GRAD:
                 single[target] = slot
             elif kind == VALUE:
-                self._seen(owner, output, summary, target)
+                value = owner.values[output] if isinstance(owner, Op) else owner
+                if value.names:
+                    self._named.append((taken, f"n{target}"))
             if kind == VALUE and owner is self._loss_owner() and output == self._loss_output():
-                self._loss_value = _first(summary)
+                self._loss_taken = taken
         self._alias(single, entered)
         return offsets[0], offsets[1]
-
-    def _seen(self, owner: Op | Value, output: int, summary: Summary, node: int) -> None:
-        value = owner.values[output] if isinstance(owner, Op) else owner
-        if value.names:
-            self.builder.shown[id(value)] = shown_value(value, summary, f"n{node}", self.step.index)
 
     def _alias(self, single: dict[int, Slot], entered: set[tuple[int, int]]) -> None:
         """Where one edge alone brought the gradient, what entered the node is what came along that edge."""
@@ -308,29 +366,17 @@ class _Layout:
 
     # the step
 
-    def loss(self) -> float | None:
-        """The loss as a number, once the slots have been laid out."""
-        return self._loss_value
-
-    def step_message(self, graph: GraphMessage, brief: BriefLayout | None) -> StepMessage:
-        """The numbers of this step, laid out by the slot table, or by its brief layout."""
-        buffers: tuple[list[bytes], list[bytes]] = ([], [])
-        whole = None if brief is None else set(brief.whole)
-        for place, (wide, payload) in enumerate(self._payload):
-            short = whole is not None and place not in whole
-            buffers[wide].append(payload[: STATISTICS * (8 if wide else 4)] if short else payload)
+    def recurring(self, sent: Sent) -> Recurring:
+        """What steps of the same key need not work out again, once the graph has been built."""
         events, updates = self.events(), self.updates()
-        return StepMessage(
-            index=self.step.index,
-            graph=graph.id,
-            floats=b"".join(buffers[0]),
-            doubles=b"".join(buffers[1]),
-            brief=brief is not None,
-            loss=self._loss_value,
-            loss_node=self.loss_node(),
-            optimizers=[OptimizerRecord(*optimizer) for optimizer in self.step.optimizers],
-            events=None if events == graph.events else events,
-            updates=None if updates == graph.updates else updates,
+        return Recurring(
+            sent,
+            self._taken,
+            self._named,
+            self._loss_taken,
+            self.loss_node(),
+            None if events == sent.graph.events else events,
+            None if updates == sent.graph.updates else updates,
         )
 
     def loss_node(self) -> int | None:

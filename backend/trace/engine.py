@@ -76,6 +76,8 @@ class _Watch:
         self.leaves: list[EngineNode] = []
         self.over = False
         """The hooks are not taken off, which takes as long as hooking: they fall silent, and go with the graph."""
+        self.handles: list[Any] = []
+        """Those of leaves are: an AccumulateGrad lives as long as one graph or the next has it, so for a whole loop."""
 
     def walk(self, roots: list[torch.Tensor], *, hooked: bool = True) -> None:
         """Visit every node that can be reached from the roots, once, and hook it."""
@@ -99,8 +101,8 @@ class _Watch:
         for raw, node in self.nodes.items() if hooked else ():
             if node.leaf is not None:
                 if node.arrivals > 1:
-                    raw.register_prehook(self._entered(node))
-                raw.register_hook(self._accumulated(node))
+                    self.handles.append(raw.register_prehook(self._entered(node)))
+                self.handles.append(raw.register_hook(self._accumulated(node)))
             else:
                 raw.register_hook(self._left(node))
         self.step.engine[first:] = list(self.nodes.values())
@@ -157,6 +159,8 @@ class _Watch:
     def finish(self, older: set[int]) -> None:
         """Silence the hooks, and look at what has piled up in `.grad` of leaves (by id) that had an older gradient."""
         self.over = True
+        for handle in self.handles:
+            handle.remove()
         recorder = self.recorder
         for node in self.leaves:
             leaf = node.leaf

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from tests.bench import endtoend
+from tests.bench import endtoend, stream
 from tests.serving import ROOT, Served, serve
 
 SNIPPETS: Final = Path(__file__).parent / "snippets"
@@ -41,6 +41,13 @@ def main() -> None:
             _say(f"{path.stem}: end to end")
             found["snippets"][path.stem]["end_to_end"] = asdict(endtoend.measure(server, path.read_text(), seconds))
         found["throughput"] = throughput(server, seconds)
+        found["streams"] = {}
+        for path in paths:
+            if path.stem in stream.STEPS:
+                _say(f"{path.stem}: streamed")
+                found["streams"][path.stem] = asdict(stream.measure(server, path))
+        _say("cancel")
+        found["cancel"] = stream.cancels(server)
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "bench.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     sys.stdout.write(markdown(found))
@@ -98,7 +105,9 @@ def markdown(found: dict[str, Any]) -> str:
         cells += [outer["status"], *(f"{count:,}" for count in counts), f"{outer['bytes'] / 1000:,.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     rates = "; ".join(f"{rate:.0f} with {clients}" for clients, rate in found["throughput"].items())
-    return "\n".join([*lines, "", f"w1, answers per second by clients: {rates}", ""])
+    lines += ["", f"w1, answers per second by clients: {rates}", ""]
+    streams = {name: stream.Streamed(**row) for name, row in found["streams"].items()}
+    return "\n".join([*lines, *stream.markdown(streams, found["cancel"]), ""])
 
 
 def _ms(value: float) -> str:

@@ -1,0 +1,162 @@
+"""Steps that come again: a loop does the same each time, and only the numbers differ.
+
+To describe a step takes longer than to run it. So each is first reduced to a key: everything that its description
+depends on, with numbers for objects. Where the key is known, the description is too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, Final
+
+import torch
+
+from backend.trace.records import EngineNode, Op, Site, Step, Value
+from backend.trace.summary import Summaries
+
+_PLAIN: Final = frozenset({int, float, bool, str, type(None), complex, torch.dtype})
+
+
+def key_of(step: Step, summaries: Summaries, module_calls: list[Any]) -> Hashable:
+    """Equal for two steps that differ only in their numbers, once names have been resolved."""
+    return _Key(module_calls).of(step, summaries)
+
+
+class _Key:
+    """Numbers objects by first appearance, and tells all that matters of each when it appears."""
+
+    def __init__(self, module_calls: list[Any]) -> None:
+        self._module_calls = module_calls
+        self._numbers: dict[int, int] = {}
+        self._parts: list[Hashable] = []
+
+    def of(self, step: Step, summaries: Summaries) -> Hashable:
+        parts, numbers = self._parts, self._numbers
+        for op in step.ops:
+            numbers[id(op)] = len(numbers)
+        for op in step.ops:
+            parts.append(self._op(op))
+        for value in step.mentioned:
+            parts.append(("mentioned", self._value(value)))
+        for node in step.engine:
+            numbers[id(node)] = len(numbers)
+        for node in step.engine:
+            parts.append(self._engine(node))
+        for (kind, owner, output), summary in summaries:
+            number = self._value(owner) if isinstance(owner, Value) else numbers.get(id(owner), -1)
+            parts.append(
+                (
+                    kind,
+                    number,
+                    output,
+                    summary.wide,
+                    tuple(summary.shape),
+                    summary.dtype,
+                    summary.device,
+                    summary.values,
+                    summary.thumb,
+                )
+            )
+        for update in step.updates.values():
+            kept = tuple(name for name, _ in update.kept)
+            parts.append(("update", self._value(update.leaf), update.optimizer, kept))
+        for phase, what, site in step.events:
+            parts.append((phase, self._happened(what), _place(site)))
+        loss = step.loss
+        parts.append(None if loss is None else (numbers.get(id(loss.op or loss), -1), loss.output, tuple(loss.names)))
+        return tuple(parts)
+
+    def _op(self, op: Op) -> Hashable:
+        call = op.call
+        return (
+            _made(op),
+            None if call is None else (self._number(call), call.direct),
+            tuple((self._number_of(module), id(self._module_calls[module])) for module in op.modules),
+            op.grad_enabled,
+            tuple(map(self._value, op.inputs)),
+            tuple((v.requires_grad, v.is_leaf, tuple(v.names), tuple(v.shape), v.dtype) for v in op.values),
+            self._saved(op.saved),
+        )
+
+    def _engine(self, node: EngineNode) -> Hashable:
+        return (
+            node.name,
+            None if node.op is None else self._numbers.get(id(node.op), -1),
+            None if node.leaf is None else self._value(node.leaf),
+            tuple(
+                (-1 if following is None else self._numbers.get(id(following), -2), o) for following, o in node.nexts
+            ),
+            tuple(None if following is None else following.name for following, _ in node.nexts),
+            self._saved(node.saved),
+        )
+
+    def _saved(self, saved: list[tuple[str, Any]] | None) -> Hashable:
+        return tuple(
+            (name, (self._numbers.get(id(what.op or what), -1), what.output, tuple(what.shape), what.dtype))
+            if isinstance(what, Value)
+            else (name, what)
+            for name, what in saved or ()
+        )
+
+    def _value(self, value: Value) -> Hashable:
+        """A number, and for a value from outside the step all that there is to tell of it, the first time."""
+        op = value.op
+        if op is not None and id(op) in self._numbers:
+            return (self._numbers[id(op)], value.output)
+        known = self._numbers.get(id(value))
+        if known is not None:
+            return known
+        self._numbers[id(value)] = len(self._numbers)
+        return (
+            len(self._numbers),
+            None if op is None else (_made(op), value.output),
+            None if value.origin is None else (_made(value.origin), self._modules(value.origin)),
+            tuple(value.names),
+            value.requires_grad,
+            value.is_leaf,
+            value.is_parameter,
+            tuple(value.shape),
+            value.dtype,
+        )
+
+    def _modules(self, op: Op) -> Hashable:
+        return tuple(self._numbers.get(-1 - module, -1) for module in op.modules)
+
+    def _happened(self, what: Any) -> Hashable:
+        if isinstance(what, tuple):
+            return (self._numbers.get(id(what[0]), -1), what[1])
+        if isinstance(what, Value) and what.op is not None and id(what.op) in self._numbers:
+            return self._numbers[id(what.op)]
+        return self._numbers.get(id(what), -1)
+
+    def _number(self, what: Any) -> int:
+        return self._numbers.setdefault(id(what), len(self._numbers))
+
+    def _number_of(self, module_call: int) -> int:
+        return self._numbers.setdefault(-1 - module_call, len(self._numbers))
+
+
+def _made(op: Op) -> Hashable:
+    call = op.call
+    return (
+        id(op.info),
+        None if call is None else (call.name, call.last - call.first),
+        _place(op.site),
+        op.grad_fn,
+        tuple((name, _frozen(value)) for name, value in op.attributes),
+    )
+
+
+def _place(site: Site | None) -> Hashable:
+    """The code is held by whoever resolved it, so its id stays its own."""
+    return None if site is None else (id(site[0]), site[1])
+
+
+def _frozen(value: Any) -> Hashable:
+    """An argument such that 1, 1.0 and True differ."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return (kind, value)
+    if isinstance(value, list | tuple):
+        return (kind, *map(_frozen, value))
+    return (kind, repr(value))
