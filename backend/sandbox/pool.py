@@ -17,6 +17,10 @@ REPORT_BYTES: Final = 65536
 PATIENCE_SECONDS: Final = 30.0
 """A zygote that does not fork for so long hangs, and is killed to be replaced."""
 
+SPARE_SECONDS: Final = 0.03
+"""While another child is ready, the one that was taken is replaced so much later: making and settling one takes tens of
+milliseconds of a processor, which a short run and its answer would have to share."""
+
 
 @dataclass(slots=True)
 class _Demand:
@@ -36,6 +40,7 @@ class Pool:
         self._waiting: deque[_Demand] = deque()
         self._forking = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._later: asyncio.TimerHandle | None = None
         self.layers: list[Held] = []
         zygote.on_child = self._born
         zygote.on_failure = self._stillborn
@@ -47,6 +52,9 @@ class Pool:
 
     def fill(self) -> None:
         """Ask for as many children as are missing."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         waiting = sum(not demand.attack for demand in self._waiting)
         missing = self._warm + waiting - len(self.idle) - self._forking
         for _ in range(missing):
@@ -59,7 +67,10 @@ class Pool:
         while self.idle:
             child = self.idle.popleft()
             if not child.exit.done():
-                self.fill()
+                if self.idle:
+                    self._fill_later()
+                else:
+                    self.fill()
                 return child
         return await self._wait(attack=False)
 
@@ -69,9 +80,15 @@ class Pool:
 
     def close(self) -> None:
         """No more children: whoever waits gets SandboxGone."""
+        if self._later is not None:
+            self._later.cancel()
         self._refuse("the zygote is gone", attack=None)
         for task in self._tasks:
             task.cancel()
+
+    def _fill_later(self) -> None:
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(SPARE_SECONDS, self.fill)
 
     async def _wait(self, *, attack: bool) -> ChildProcess:
         demand = _Demand(attack, asyncio.get_running_loop().create_future())
