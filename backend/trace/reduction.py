@@ -62,7 +62,7 @@ _NAMES: Final[dict[torch.dtype, str]] = {}
 
 
 class Reduction:
-    """Reduces `tensors`, once. `preview` is the largest numel whose values are kept."""
+    """Reduces `tensors`, once, with gradients switched off. `preview` is the largest numel whose values are kept."""
 
     def __init__(self, preview: int, tensors: list[torch.Tensor]) -> None:
         self.preview = preview
@@ -154,9 +154,9 @@ def _matrix(flat: Array, shape: torch.Size, strides: tuple[int, ...]) -> Array:
 
 def _flat(tensor: torch.Tensor, numel: int) -> Array:
     """The elements in the order in which they lie, as float32."""
-    tensor = tensor.detach()
     flat = tensor.view(-1) if tensor.is_contiguous() else tensor.as_strided((numel,), (1,))
-    return flat.numpy() if flat.dtype is torch.float32 else flat.to(torch.float32).numpy()
+    array: Array = (flat if flat.dtype is torch.float32 else flat.to(torch.float32)).numpy()
+    return array
 
 
 _dense: dict[tuple[torch.Size, tuple[int, ...]], bool] = {}
