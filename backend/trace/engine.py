@@ -7,6 +7,7 @@ meet, the sum that entered (`grad_outputs`). The order in which hooks fire is th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -75,39 +76,42 @@ class _Watch:
         self.nodes: dict[Any, EngineNode] = {}
         self.leaves: list[EngineNode] = []
         self.over = False
-        """The hooks are not taken off, which takes as long as hooking: they fall silent, and go with the graph."""
+        """Most hooks are not taken off, which takes as long as hooking: they fall silent, and go with the graph."""
         self.handles: list[Any] = []
-        """Those of leaves are: an AccumulateGrad lives as long as one graph or the next has it, so for a whole loop."""
+        """Those of AccumulateGrad, which does not go: `loss` of one turn lives until that of the next is there."""
+        self._happened = step.events.append
+        self._add = recorder.summariser.add
 
     def walk(self, roots: list[torch.Tensor], *, hooked: bool = True) -> None:
         """Visit every node that can be reached from the roots, once, and hook it."""
         first = len(self.step.engine)
-        stack: list[Any] = []
+        stack: list[tuple[Any, EngineNode]] = []
         for root in roots:
             node = self.nodes.get(root.grad_fn) or self._node(root.grad_fn, stack)
             node.arrivals += 2  # the seed comes from outside, so the sum is never just one edge's
+        nodes = self.nodes
         while stack:
-            raw = stack.pop()
-            node = self.nodes[raw]
+            raw, node = stack.pop()
+            nexts = node.nexts
             for following, output in raw.next_functions:
                 if following is None:
-                    node.nexts.append((None, output))
+                    nexts.append((None, output))
                     continue
-                target = self.nodes.get(following)
+                target = nodes.get(following)
                 if target is None:
                     target = self._node(following, stack)
                 target.arrivals += 1
-                node.nexts.append((target, output))
-        for raw, node in self.nodes.items() if hooked else ():
-            if node.leaf is not None:
-                if node.arrivals > 1:
-                    self.handles.append(raw.register_prehook(self._entered(node)))
-                self.handles.append(raw.register_hook(self._accumulated(node)))
-            else:
-                raw.register_hook(self._left(node))
-        self.step.engine[first:] = list(self.nodes.values())
+                nexts.append((target, output))
+        for raw, node in nodes.items() if hooked else ():
+            if node.leaf is None:
+                raw.register_hook(partial(self._left, node))
+                continue
+            if node.arrivals > 1:
+                self.handles.append(raw.register_prehook(partial(self._entered, node)))
+            self.handles.append(raw.register_hook(partial(self._accumulated, node)))
+        self.step.engine[first:] = nodes.values()
 
-    def _node(self, raw: Any, stack: list[Any]) -> EngineNode:
+    def _node(self, raw: Any, stack: list[tuple[Any, EngineNode]]) -> EngineNode:
         name = raw.name()
         node = self.nodes[raw] = EngineNode(name)
         if name.endswith("AccumulateGrad"):
@@ -119,48 +123,41 @@ class _Watch:
             node.saved = saved_of(raw, self.recorder)
         elif op.saved is None:
             op.saved = saved_of(raw, self.recorder)
-        stack.append(raw)
+        stack.append((raw, node))
         return node
 
-    def _left(self, node: EngineNode) -> Callable[[Grads, Grads], None]:
-        happened, add, site = self.step.events.append, self.recorder.summariser.add, self.site
-        several, nexts = node.arrivals > 1, node.nexts
+    def _left(self, node: EngineNode, grad_inputs: Grads, grad_outputs: Grads) -> None:
+        """A hook: the engine has run a node."""
+        if self.over:
+            return
+        happened, add, site = self._happened, self._add, self.site
+        happened((BACKWARD, node, site))
+        if node.arrivals > 1:
+            for output, grad in enumerate(grad_outputs):
+                if grad is not None:
+                    add((GRAD, node, output), grad, silent=True)
+        for place, (grad, (following, _)) in enumerate(zip(grad_inputs, node.nexts, strict=False)):
+            if grad is not None and following is not None:
+                happened((BACKWARD, (node, place), site))
+                add((EDGE_GRAD, node, place), grad, silent=True)
 
-        def hook(grad_inputs: Grads, grad_outputs: Grads) -> None:
-            if self.over:
-                return
-            happened((BACKWARD, node, site))
-            if several:
-                for output, grad in enumerate(grad_outputs):
-                    if grad is not None:
-                        add((GRAD, node, output), grad)
-            for place, grad in enumerate(grad_inputs):
-                if grad is not None and place < len(nexts) and nexts[place][0] is not None:
-                    happened((BACKWARD, (node, place), site))
-                    add((EDGE_GRAD, node, place), grad)
+    def _entered(self, node: EngineNode, grad_outputs: Grads) -> None:
+        """A hook: the sum for a leaf is about to be added to its gradient."""
+        grad = grad_outputs[0]
+        if grad is not None and not self.over:
+            self._add((GRAD, node, 0), grad, silent=True)
 
-        return hook
-
-    def _entered(self, node: EngineNode) -> Callable[[Grads], None]:
-        def hook(grad_outputs: Grads) -> None:
-            grad = grad_outputs[0]
-            if grad is not None and not self.over:
-                self.recorder.summariser.add((GRAD, node, 0), grad)
-
-        return hook
-
-    def _accumulated(self, node: EngineNode) -> Callable[[Grads, Grads], None]:
-        def hook(_grad_inputs: Grads, _grad_outputs: Grads) -> None:
-            if not self.over:
-                self.step.events.append((BACKWARD, node, self.site))
-
-        return hook
+    def _accumulated(self, node: EngineNode, _grad_inputs: Grads, _grad_outputs: Grads) -> None:
+        """A hook: a leaf has its gradient."""
+        if not self.over:
+            self._happened((BACKWARD, node, self.site))
 
     def finish(self, older: set[int]) -> None:
         """Silence the hooks, and look at what has piled up in `.grad` of leaves (by id) that had an older gradient."""
         self.over = True
         for handle in self.handles:
             handle.remove()
+        self.nodes = {}  # autograd's nodes hold the hooks, which hold this: the circle would keep the whole graph
         recorder = self.recorder
         for node in self.leaves:
             leaf = node.leaf

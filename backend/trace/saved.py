@@ -18,16 +18,17 @@ Saved = list[tuple[str, Any]]
 
 
 def saved_of(node: Any, recorder: Recorder) -> Saved:
-    """The saved tensors and the other saved tensors-or-numbers of one autograd node, by torch's names."""
+    """The saved tensors of one autograd node, by torch's names."""
+    names, custom = _known.get(type(node)) or _look_at(type(node))
     found: Saved = []
-    for attribute in _attributes(type(node)):
+    for name, attribute in names:
         try:
             kept = getattr(node, attribute)
         except RuntimeError as error:
-            found.append((attribute[7:], str(error).split(".")[0]))
+            found.append((name, str(error).split(".")[0]))
             continue
-        _keep(attribute[7:], kept, recorder, found)
-    if not found:
+        _keep(name, kept, recorder, found)
+    if custom and not found:
         for kept in _custom(node):
             _keep("saved_tensors", kept, recorder, found)
     return found
@@ -44,19 +45,23 @@ def _what(tensor: torch.Tensor, recorder: Recorder) -> Any:
     return recorder.known(tensor) or recorder.made_by(tensor) or (tuple(tensor.shape), str(tensor.dtype))
 
 
-_known: dict[type, tuple[str, ...]] = {}
+_known: dict[type, tuple[tuple[tuple[str, str], ...], bool]] = {}
 
 
-def _attributes(kind: type) -> tuple[str, ...]:
-    names = _known.get(kind)
-    if names is None:
-        names = _known[kind] = tuple(name for name in dir(kind) if name.startswith("_saved_"))
-    return names
+def _look_at(kind: type) -> tuple[tuple[tuple[str, str], ...], bool]:
+    """The attributes of a kind of node that hold tensors, and whether it is a custom Function.
+
+    Sizes and scalars are `_saved_*` too; only what holds tensors has a `_raw_saved_*` beside it.
+    """
+    attributes = frozenset(dir(kind))
+    names = sorted(name[7:] for name in attributes if name.startswith("_saved_") and f"_raw{name}" in attributes)
+    known = _known[kind] = tuple((name, f"_saved_{name}") for name in names), "saved_tensors" in attributes
+    return known
 
 
 def _custom(node: Any) -> tuple[Any, ...]:
-    """A custom Function's `ctx.saved_tensors`; a C++ node has none."""
+    """A custom Function's `ctx.saved_tensors`."""
     try:
-        return tuple(getattr(node, "saved_tensors", ()))
+        return tuple(node.saved_tensors)
     except RuntimeError:
         return ()

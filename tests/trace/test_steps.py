@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from functools import partial
 from typing import Any
 
 import pytest
@@ -110,3 +112,18 @@ def test_a_sampled_run_tells_the_same_steps_and_fewer(trace: Any, code: str) -> 
         assert step.leaf_grads == {}
         assert [u.after for u in step.updates] == [u.after for u in every[index].updates]
     assert told.answer.status == "ok"
+
+
+HOOKED = """
+w = torch.ones(2, requires_grad=True)
+for _ in range(4):
+    loss = (w * 2).sum()
+    loss.backward()
+"""
+
+
+def test_no_hook_of_the_tracers_stays_on_a_leaf(trace: Any) -> None:
+    told = trace(HOOKED)
+    assert "loss" in told.namespace, "its graph, and w's AccumulateGrad in it, is still there"
+    left = [o for o in gc.get_objects() if type(o) is partial and o.func.__name__ in ("_accumulated", "_entered")]
+    assert not left
