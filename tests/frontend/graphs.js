@@ -6,7 +6,7 @@ import { readAnswer } from "../../frontend/src/wire.js";
 export function node(id, fields = {}) {
   return {
     id, kind: "op", op: "add", grad_fn: null, names: [], line: null, column: null, end_line: null, end_column: null, group: null,
-    is_leaf: false, requires_grad: true, is_parameter: false, outputs: 1, attributes: {}, saved: [], next_functions: [],
+    is_leaf: false, requires_grad: true, is_parameter: false, outputs: 1, inputs: [], attributes: {}, saved: [], next_functions: [],
     derivatives: [], reason: null, ...fields,
   };
 }

@@ -17,9 +17,9 @@ function meeting() {
   const graph = {
     nodes: [
       node("n0", { kind: "leaf", op: "tensor", names: ["a"], line: 1 }),
-      node("n1", { op: "mul", names: ["b"], line: 2, attributes: { other: 3 }, derivatives: [rule(0, "self", "grad * other")] }),
-      node("n2", { op: "mul", names: ["c"], line: 3, derivatives: [rule(0, "self", "grad * other"), rule(1, "other", "grad * self")] }),
-      node("n3", { op: "add", names: ["d"], line: 4, derivatives: [rule(1, "other", "grad * alpha")] }),
+      node("n1", { op: "mul", names: ["b"], line: 2, attributes: { other: 3 }, derivatives: [rule(0, "self", "grad * 3")], inputs: ["self"] }),
+      node("n2", { op: "mul", names: ["c"], line: 3, derivatives: [rule(0, "self", "grad * other"), rule(1, "other", "grad * self")], inputs: ["self", "other"] }),
+      node("n3", { op: "add", names: ["d"], line: 4, derivatives: [rule(1, "other", "grad")], inputs: ["self", "other"] }),
     ],
     edges: edges("n0>n1 n1>n2 n1>n2 n1>n3 n2>n3"),
   };
@@ -54,7 +54,7 @@ test("the chain rule is filled with the numbers of the run", () => {
   const { graph, step } = meeting();
   const text = (/** @type {string} */ id) =>
     chainRules(graph.nodes.get(id), graph, step).map(({ terms }) => terms.map((term) => term.text).join(" "));
-  assert.deepEqual(text("n1"), ["= 13.0 \u00b7 3.0 = 39.0"]);
+  assert.deepEqual(text("n1"), ["= 13.0 \u00b7 3 = 39.0"]);
   assert.deepEqual(text("n2"), ["= 1.0 \u00b7 6.0 = 6.0", "= 1.0 \u00b7 6.0 = 6.0"]);
   assert.deepEqual(text("n3"), ["= 1.0"]);
 });

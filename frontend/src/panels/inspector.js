@@ -2,15 +2,14 @@
 
 /** @import {GraphModel, GraphNode, Run, Selection, StepModel, Tensor} from "../model.d.ts" */
 
-import { chainRules } from "../explain.js";
 import { countText, durationText, numberText } from "../number.js";
 import { nodeTitle } from "../stage/card.js";
 import { contributions, lossName, sumText } from "../stage/contribution.js";
 import { gradText, shapeText, valueText } from "../tensor.js";
 import { edgesView, edgeView } from "./edges.js";
-import { formula } from "./formula.js";
 import { updateCard, updatesCard } from "./learning.js";
 import { card, facts, link, tensorBody } from "./pieces.js";
+import { ruleCard } from "./rules.js";
 import { html, nothing, render } from "./template.js";
 
 /**
@@ -103,23 +102,6 @@ function gradientBody(node, gradient, { graph, step }) {
   const sum = sumText(node.id, graph, step);
   const meeting = parts.length > 1 ? `sum of ${countText(parts.length, "contribution")}${sum ? `: ${sum}` : ""}` : "";
   return html`${tensorBody(gradient, "grad")}${meeting ? html`<p class="sum">${meeting}</p>` : nothing}`;
-}
-
-/**
- * @param {GraphNode} node
- * @param {Subject} subject
- */
-function ruleCard(node, { graph, step }) {
-  const rules = chainRules(node, graph, step);
-  if (rules.length === 0) return nothing;
-  const body = rules.map(
-    (rule) => html`<div class="rule" title=${rule.source}>
-      ${formula(rule.latex)}
-      <p class="terms">${rule.terms.map(({ text, role }) => html`<span class=${role}>${text}</span> `)}</p>
-      <p class="quiet"><code>${rule.text}</code></p>
-    </div>`,
-  );
-  return card("Chain rule at this node", body);
 }
 
 /**
