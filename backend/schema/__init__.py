@@ -6,6 +6,7 @@ page's types are generated from them.
 
 from backend.schema.answer import GraphAnswer, Timings
 from backend.schema.failure import ErrorAnswer, ErrorBody
+from backend.schema.gradients import NamedGradient
 from backend.schema.graph import Derivative, Graph, GraphEdge, GraphGroup, GraphNode, NextFunction, SavedTensor
 from backend.schema.health import Attack, Health, Layer, SandboxReport
 from backend.schema.problem import Fix, Frame, Operand, Problem
@@ -45,6 +46,7 @@ __all__ = [
     "Health",
     "Hello",
     "Layer",
+    "NamedGradient",
     "NextFunction",
     "Notice",
     "Number",

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from backend.schema.base import Model
+from backend.schema.gradients import NamedGradient
 from backend.schema.graph import Graph
 from backend.schema.problem import Problem
 from backend.schema.scalars import Scalars
@@ -36,5 +37,9 @@ class GraphAnswer(Model):
     output: list[Output]
     result: Result | None = None
     problem: Problem | None = None
+    gradients: list[NamedGradient] = Field(
+        default_factory=list,
+        description="Of each tensor that the snippet named: its .grad at the end, or why it is None.",
+    )
     notices: list[Notice] = Field(default_factory=list)
     timings: Timings

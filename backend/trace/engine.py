@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, LEAF_GRAD, Recorder
-from backend.trace.records import EngineNode, Step
+from backend.trace.records import EngineNode, Pass, Step, Value
 from backend.trace.saved import saved_of
 from backend.trace.source import learner_site
 
@@ -44,6 +44,7 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
         watch.walk(roots)
     older = {id(leaf) for _, leaf in recorder.grads.values()}
     recorder.backwards += 1
+    _remember(recorder, step.loss if roots else None, site, args, kwargs)
     try:
         with recorder.paused():
             result = engine(outputs, *args, **kwargs)
@@ -52,6 +53,13 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     finally:
         watch.finish(older)
         recorder.close(step)
+
+
+def _remember(recorder: Recorder, root: Value | None, site: Any, args: Any, kwargs: Any) -> None:
+    """What this pass is about to do: `args` are the engine's (gradients, retain_graph, create_graph, inputs)."""
+    wanted = [t for t in args[3] if isinstance(t, torch.Tensor)] if len(args) > 3 and args[3] else []
+    inputs = frozenset(id(recorder.value_of(t)) for t in wanted) if wanted else None
+    recorder.passes[site] = Pass(root, site, inputs, accumulates=bool(kwargs.get("accumulate_grad")))
 
 
 def _number(root: Any) -> float | None:

@@ -23,7 +23,8 @@ class Ledger:
         self.by_sequence: dict[int, Op] = {}
         self.grads: dict[int, tuple[weakref.ref[_Tensor], Value]] = {}
         self._doors: dict[int, tuple[weakref.ref[_Tensor], weakref.ref[_Tensor]]] = {}
-        self._recent: list[Op] = []
+        self.recent: list[Op] = []
+        """The ops of the step before."""
 
     def known(self, tensor: _Tensor) -> Value | None:
         """The value that a tensor is now, if the recorder has seen it: by identity, or by the op that made it."""
@@ -67,6 +68,8 @@ class Ledger:
 
     def alias(self, door: _Tensor, tensor: _Tensor) -> None:
         """`door` is `tensor.data`."""
+        value = self.table[id(door)] = Value(door)
+        value.is_door = True
         self._doors[id(door)] = (weakref.ref(door), weakref.ref(tensor))
 
     def know_grad(self, grad: _Tensor, leaf: Value) -> None:
@@ -87,8 +90,8 @@ class Ledger:
 
     def forget(self, ops: list[Op]) -> None:
         """A step has ended, and these are its ops: those of the step before are forgotten, to bound memory."""
-        for op in self._recent:
+        for op in self.recent:
             self.by_sequence.pop(op.sequence, None)
         if len(self.table) > _MOST_VALUES:
             self.table = {key: value for key, value in self.table.items() if value.ref() is not None}
-        self._recent = ops
+        self.recent = ops

@@ -15,7 +15,7 @@ import torch
 
 from backend.trace.ledger import Ledger
 from backend.trace.optimizers import hyperparameters, kept_for
-from backend.trace.records import Call, Gaps, Op, OpInfo, Site, Step, Update, Value
+from backend.trace.records import Call, Gaps, Op, OpInfo, Pass, Site, Step, Update, Value
 from backend.trace.source import learner_site
 from backend.trace.summary import Summaries, Summariser
 from backend.trace.turns import Turns
@@ -63,6 +63,10 @@ class Recorder(Ledger):
         self.suspended = 0
         self.count = 0
         self.backwards = 0
+        self.passes: dict[Site | None, Pass] = {}
+        """The last backward of each place in the snippet."""
+        self.emptied: dict[int, Site | None] = {}
+        """id(leaf) -> where its .grad was emptied last."""
         self.backward_site: Site | None = None
         """Where the last backward that came to its end was called."""
         self._open: Op | None = None
@@ -345,7 +349,9 @@ class Recorder(Ledger):
         value = self.table.get(id(tensor))
         if value is not None and value.ref() is tensor and value.step is None and value.op is None:
             value.step = self.step
+            used = value.used
             self._use(value)
+            value.used = used
             self.step.mentioned.append(value)
             self.step.events.append((FORWARD, value, value.origin.site if value.origin else None))
 
@@ -391,6 +397,7 @@ class Recorder(Ledger):
 
     def zero_grad(self, leaf: Value, site: Site | None) -> None:
         """A leaf's gradient was emptied or dropped."""
+        self.emptied[id(leaf)] = site
         self.step.events.append((ZERO_GRAD, leaf, site))
         for key, (_, owner) in list(self.grads.items()):
             if owner is leaf:

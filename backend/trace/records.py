@@ -20,6 +20,7 @@ class Value:
 
     __slots__ = (
         "dtype",
+        "is_door",
         "is_leaf",
         "is_parameter",
         "names",
@@ -41,6 +42,8 @@ class Value:
         self.origin: Op | None = None
         self.requires_grad = False
         self.is_leaf = False
+        self.is_door = False
+        """It is the `.data` of another tensor."""
         self.is_parameter = False
         self.names: list[str] = []
         self.step: Step | None = None
@@ -152,6 +155,23 @@ class EngineNode:
         self.nexts: list[tuple[EngineNode | None, int]] = []
         self.saved: list[tuple[str, Any]] = []
         self.arrivals = 0
+
+
+class Pass:
+    """One run of autograd's engine: where it began, and which leaves it was to reach (None: all).
+
+    `accumulates` is false for `torch.autograd.grad`, which returns the gradients and stores none.
+    """
+
+    __slots__ = ("accumulates", "inputs", "root", "site")
+
+    def __init__(
+        self, root: Value | None, site: Site | None, inputs: frozenset[int] | None, *, accumulates: bool
+    ) -> None:
+        self.root = root
+        self.site = site
+        self.inputs = inputs
+        self.accumulates = accumulates
 
 
 class Update:

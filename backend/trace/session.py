@@ -26,6 +26,7 @@ from backend.snippet import Snippet, parse
 from backend.trace.bindings import bindings
 from backend.trace.build import Builder
 from backend.trace.engine import survey
+from backend.trace.gradients import gradients
 from backend.trace.loops import Loops
 from backend.trace.modes import Watching
 from backend.trace.names import Names, is_tensor
@@ -113,6 +114,8 @@ class Session:
         problem = None if explained is None else self._located(explained)
         bound = snippet.bindings if snippet is not None else {}
         for message in bindings(self.names, self.builder.shown, bound, self.namespace):
+            self.send(message)
+        for message in gradients(self.names, self.builder.shown, bound):
             self.send(message)
         if problem is None and snippet is not None and snippet.last is not None and self.has_value:
             self._result(snippet.last.line)

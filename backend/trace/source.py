@@ -86,6 +86,11 @@ class Source:
         )
         return Span(node.lineno, first, node.end_lineno, last)
 
+    def line(self, site: Site | None) -> int | None:
+        """The line of `site`."""
+        span = self.span(site)
+        return None if span is None else span.line
+
     def text(self, line: int) -> str:
         """One line of the snippet, without its indentation."""
         return self.lines[line - 1].strip() if 1 <= line <= len(self.lines) else ""

@@ -13,6 +13,7 @@ from backend.schema import Problem, Timings
 from backend.wire.messages import (
     BindingMessage,
     DoneMessage,
+    GradientMessage,
     GraphMessage,
     Message,
     NoticeMessage,
@@ -44,6 +45,7 @@ class Fold:
         self._scalars: list[msgspec.Raw] = []
         self._bindings: dict[tuple[int, str], msgspec.Raw] = {}
         self._output: list[msgspec.Raw] = []
+        self._gradients: list[msgspec.Raw] = []
         self._notices: list[msgspec.Raw] = []
         self._result: msgspec.Raw | None = None
 
@@ -65,6 +67,8 @@ class Fold:
             self._graphs.append(kept)
         elif isinstance(message, BindingMessage):
             self._bindings[message.line, message.name] = kept
+        elif isinstance(message, GradientMessage):
+            self._gradients.append(kept)
         elif isinstance(message, OutputMessage):
             self._output.append(kept)
         elif isinstance(message, NoticeMessage):
@@ -84,6 +88,7 @@ class Fold:
                 "output": self._output,
                 "result": self._result,
                 "problem": problem and msgspec.Raw(problem.model_dump_json().encode()),
+                "gradients": self._gradients,
                 "notices": self._notices,
                 "timings": _TimingsStruct(**{name: round(ms, 3) for name, ms in timings}),
             }

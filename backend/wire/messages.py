@@ -37,6 +37,7 @@ from backend.schema import (
     GraphEdge,
     GraphGroup,
     GraphNode,
+    NamedGradient,
     NextFunction,
     Notice,
     Operand,
@@ -180,6 +181,7 @@ class DoneMessage(msgspec.Struct, tag="done", tag_field="type", forbid_unknown_f
 
 if TYPE_CHECKING:
     BindingMessage = Binding
+    GradientMessage = NamedGradient
     OutputMessage = Output
     ResultMessage = Result
     NoticeMessage = Notice
@@ -188,6 +190,7 @@ if TYPE_CHECKING:
     ProgressMessage = Progress
 else:
     BindingMessage = struct_for(Binding, tag="binding")
+    GradientMessage = struct_for(NamedGradient, tag="gradient")
     OutputMessage = struct_for(Output, tag="output")
     ResultMessage = struct_for(Result, tag="result")
     NoticeMessage = struct_for(Notice, tag="notice")
@@ -199,6 +202,7 @@ Message = (
     GraphMessage
     | StepMessage
     | BindingMessage
+    | GradientMessage
     | OutputMessage
     | ResultMessage
     | NoticeMessage

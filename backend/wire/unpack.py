@@ -14,6 +14,7 @@ from backend.wire.layout import check_events, check_slots, check_step, check_upd
 from backend.wire.messages import (
     BindingMessage,
     DoneMessage,
+    GradientMessage,
     GraphMessage,
     Message,
     NoticeMessage,
@@ -48,7 +49,7 @@ DIMENSIONS_LIMIT: Final = 64
 """Of a tensor; torch itself stops there."""
 SIZE_LIMIT: Final = 2**63
 
-Note = BindingMessage | OutputMessage | ResultMessage | NoticeMessage | ProblemMessage
+Note = BindingMessage | GradientMessage | OutputMessage | ResultMessage | NoticeMessage | ProblemMessage
 
 _DECODER: Final = msgspec.msgpack.Decoder(cast("type[Message]", Message))
 
@@ -178,8 +179,10 @@ def _check_note(message: Note) -> None:
     """Bindings, output, results, notices and problems: their lines, and the node they point at."""
     kind = type(message).__name__.lower()
     _check_line(kind, message.line)
-    if isinstance(message, BindingMessage | ResultMessage | NoticeMessage):
+    if isinstance(message, BindingMessage | GradientMessage | ResultMessage | NoticeMessage):
         _check_node(kind, message.node, message.step)
+    if isinstance(message, GradientMessage):
+        _check_line("the cause of a gradient", message.cause)
     elif isinstance(message, ProblemMessage):
         _check_problem(message)
 

@@ -112,6 +112,8 @@ export interface GraphAnswer {
   output: Array<Output>;
   result: Result | null;
   problem: Problem | null;
+  /** Of each tensor that the snippet named: its .grad at the end, or why it is None. */
+  gradients: Array<NamedGradient>;
   notices: Array<Notice>;
   timings: Timings;
 }
@@ -213,6 +215,26 @@ export interface Layer {
   /** Part of the minimum without which the server does not start. */
   required: boolean;
   detail: string;
+}
+
+/** The .grad of one tensor that the snippet named, as it is when the snippet has ended. */
+export interface NamedGradient {
+  name: string;
+  /** Where the name was given. */
+  line: number | null;
+  node: string | null;
+  /** The step whose node it is. */
+  step: number | null;
+  /** gone: the tensor itself is no longer there (a local variable, or its name was given again). */
+  state: "present" | "none" | "gone";
+  /** Why there is no .grad; null where there is one. */
+  reason: "not_leaf" | "reassigned" | "no_requires_grad" | "frozen" | "dtype" | "detach" | "no_grad" | "inference" | "item" | "data" | "no_derivative" | "not_called" | "autograd_grad" | "inputs" | "unused" | "not_on_path" | "undefined" | "zeroed" | "untraced" | null;
+  /** The reason in a sentence. */
+  text: string;
+  /** What to do, where something can be done. */
+  suggestion: string | null;
+  /** The line that is the reason. */
+  cause: number | null;
 }
 
 /** One entry of `grad_fn.next_functions`: where the gradient of one input goes. */

@@ -116,11 +116,19 @@ def test_events_and_updates_are_spelled() -> None:
 
 def test_notes_lose_the_tag_that_only_the_wire_needs() -> None:
     answer = folded()
-    for note in (*answer["bindings"], *answer["output"], *answer["notices"], answer["result"], answer["problem"]):
+    for note in (
+        *answer["bindings"],
+        *answer["output"],
+        *answer["notices"],
+        *answer["gradients"],
+        answer["result"],
+        answer["problem"],
+    ):
         assert "type" not in note
     assert answer["bindings"][0]["name"] == "a"
     assert answer["output"][0]["text"] == "hello\n"
     assert answer["result"]["node"] == "n1"
+    assert answer["gradients"][0]["reason"] == "zeroed"
     assert answer["problem"]["message"] == "no"
     assert answer["timings"]["run"] == 1.235
 

@@ -12,6 +12,7 @@ from backend.wire.messages import (
     DoneMessage,
     Edge,
     FixRecord,
+    GradientMessage,
     GraphMessage,
     Group,
     Node,
@@ -157,6 +158,10 @@ def problem(**more: Any) -> ProblemMessage:
     return ProblemMessage(kind="E", status="error", message="", **more)
 
 
+def gradient(**more: Any) -> GradientMessage:
+    return GradientMessage(name="x", state="none", text="", **more)
+
+
 def operand(**more: Any) -> OperandRecord:
     return OperandRecord(name="x", type_name="Tensor", **more)
 
@@ -189,6 +194,10 @@ ORDERS: list[tuple[list[Any], str]] = [
     ([problem(fixes=[FixRecord(line=1, end_line=1, code="", label="")] * 9)], "9 fixes"),
     ([NoticeMessage(kind="k", message="", node="n")], "of node 'n'"),
     ([NoticeMessage(kind="k", message="", step=2**31)], "of step 2147483648"),
+    ([gradient(node="e0")], "of node 'e0'"),
+    ([gradient(step=-1)], "namedgradient of step -1"),
+    ([gradient(line=-2)], "namedgradient at line -2"),
+    ([gradient(cause=2**31)], "the cause of a gradient at line 2147483648"),
 ]
 
 
@@ -214,6 +223,9 @@ RAW = [
     (b"\x81\xa4type\xdb\xff\xff\xff\xff", "not a message"),
     (b"\x81\xa4type\xa2\xff\xfe", "not a message"),
     (pack({"type": "graph", "nodes": [[]] * 5}), "not a message"),
+    (pack({"type": "gradient", "name": "x", "state": "lost", "text": ""}), "lost"),
+    (pack({"type": "gradient", "name": "x", "state": "none", "text": "", "reason": "fate"}), "fate"),
+    (pack({"type": "gradient", "name": ["x"], "state": "none", "text": ""}), "name"),
 ]
 
 

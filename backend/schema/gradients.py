@@ -1,0 +1,51 @@
+"""What became of the gradients: where each .grad is, and why it is not; and finite differences beside them."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from backend.schema.base import Model
+
+Reason = Literal[
+    "not_leaf",
+    "reassigned",
+    "no_requires_grad",
+    "frozen",
+    "dtype",
+    "detach",
+    "no_grad",
+    "inference",
+    "item",
+    "data",
+    "no_derivative",
+    "not_called",
+    "autograd_grad",
+    "inputs",
+    "unused",
+    "not_on_path",
+    "undefined",
+    "zeroed",
+    "untraced",
+]
+"""not_leaf: computed, and retain_grad() was not called. reassigned: the name was a leaf's, and is now a result's.
+no_requires_grad: made without. frozen: a parameter that was switched off. dtype: not floating point. detach, no_grad,
+inference, item, data, no_derivative: what cut the way between it and the loss. not_called: no backward ran.
+autograd_grad: torch.autograd.grad returns gradients and stores none. inputs: backward was asked for others. unused: no
+operation read it. not_on_path: it was used, and not for the loss. undefined: backward came by and brought None.
+zeroed: it was there, and was set to None. untraced: a step that was not told in full."""
+
+
+class NamedGradient(Model):
+    """The .grad of one tensor that the snippet named, as it is when the snippet has ended."""
+
+    name: str
+    line: int | None = Field(None, description="Where the name was given.")
+    node: str | None = None
+    step: int | None = Field(None, description="The step whose node it is.")
+    state: Literal["present", "none", "gone"] = Field(
+        description="gone: the tensor itself is no longer there (a local variable, or its name was given again)."
+    )
+    reason: Reason | None = Field(None, description="Why there is no .grad; null where there is one.")
+    text: str = Field(description="The reason in a sentence.")
+    suggestion: str | None = Field(None, description="What to do, where something can be done.")
+    cause: int | None = Field(None, description="The line that is the reason.")

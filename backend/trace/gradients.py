@@ -1,0 +1,380 @@
+"""Why is .grad None? For each tensor that the snippet named: is there a gradient, and if not, what is in the way."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import torch
+
+from backend.schema.gradients import Reason
+from backend.trace.journeys import cut_behind, is_cut, way
+from backend.trace.names import is_tensor
+from backend.trace.records import Op, Value
+from backend.wire.messages import GradientMessage
+
+if TYPE_CHECKING:
+    from backend.trace.bindings import Shown
+    from backend.trace.names import Names
+    from backend.trace.recorder import Recorder
+    from backend.trace.source import Source
+
+MOST: Final = 400
+"""So many tensors are told of."""
+
+
+@dataclass(frozen=True)
+class Why:
+    """One reason: its kind, a sentence, what to do, and the line that is to blame."""
+
+    reason: Reason
+    text: str
+    suggestion: str | None = None
+    cause: int | None = None
+
+
+@dataclass(frozen=True)
+class Named:
+    """One tensor under one name. `tensor` is None where it is no longer there."""
+
+    name: str
+    line: int | None
+    value: Value | None
+    tensor: torch.Tensor | None
+
+
+def gradients(names: Names, shown: Mapping[int, Shown], bound: Mapping[int, tuple[str, ...]]) -> Iterator[Any]:
+    """A message for each named tensor, in the order of the lines; parameters last."""
+    asking = _Asking(names)
+    for named in _named(names, bound):
+        seen = shown.get(id(named.value)) if named.value is not None else None
+        state, why = asking.about(named)
+        if why is None and state == "gone":
+            continue
+        yield GradientMessage(
+            name=named.name,
+            line=named.line,
+            node=seen.node if seen else None,
+            step=seen.step if seen else None,
+            state=state,
+            reason=why.reason if why else None,
+            text=why.text if why else f"{named.name}.grad is there: backward put it there",
+            suggestion=why.suggestion if why else None,
+            cause=why.cause if why else None,
+        )
+
+
+def _named(names: Names, bound: Mapping[int, tuple[str, ...]]) -> list[Named]:
+    table = names.recorder.table
+    found: dict[tuple[int, str], Named] = {}
+    for (line, name), value in names.bound.items():
+        if is_tensor(names.namespace.get(name)) or name not in names.namespace:
+            found[line, name] = Named(name, line, value, value.ref())
+    last = {name: line for line, here in sorted(bound.items()) for name in here}
+    for name, held in list(names.namespace.items()):
+        if is_tensor(held) and not name.startswith("_"):
+            line = last.get(name, 0)
+            known = table.get(id(held))
+            current = known if known is not None and known.ref() is held else None
+            earlier = found.get((line, name))
+            if earlier is None or earlier.tensor is not held:
+                found[line, name] = Named(name, line or None, current, held)
+    told = [found[key] for key in sorted(found)]
+    told += _parameters(names, {id(named.tensor) for named in told})
+    return told[:MOST]
+
+
+def _parameters(names: Names, known: set[int]) -> Iterator[Named]:
+    modules = {n: m for n, m in list(names.namespace.items()) if issubclass(type(m), torch.nn.Module)}
+    for variable, module in modules.items():
+        for path, parameter in module.named_parameters():
+            if id(parameter) not in known:
+                known.add(id(parameter))
+                value = names.recorder.table.get(id(parameter))
+                held = value if value is not None and value.ref() is parameter else None
+                yield Named(f"{variable}.{path}", None, held, parameter)
+
+
+class _Asking:
+    """What was recorded, asked about one tensor after the other."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.recorder: Recorder = names.recorder
+        self.source: Source = names.source
+
+    def about(self, named: Named) -> tuple[Literal["present", "none", "gone"], Why | None]:
+        """The state of its .grad, and why it is not there."""
+        tensor, value = named.tensor, named.value
+        if tensor is None:
+            return "gone", self._gone(named)
+        with warnings.catch_warnings(), self.recorder.paused():
+            warnings.simplefilter("ignore")
+            grad = tensor.grad
+        if grad is not None:
+            return "present", None
+        if not tensor.requires_grad:
+            return "none", self._needs_none(named, tensor)
+        if not tensor.is_leaf and not tensor.retains_grad:
+            return "none", self._not_leaf(named)
+        return "none", self._no_arrival(named, value)
+
+    def _line(self, op: Op | None) -> int | None:
+        span = self.source.span(op.site) if op is not None else None
+        return None if span is None else span.line
+
+    def _gone(self, named: Named) -> Why | None:
+        value = named.value
+        if value is None or value.op is None:
+            return None
+        return self._not_leaf(named) if value.requires_grad else self._behind(named, value)
+
+    # computed
+
+    def _not_leaf(self, named: Named) -> Why:
+        name, op = named.name, named.value.op if named.value is not None else None
+        line = self._line(op)
+        place = f" in line {line}" if line else ""
+        made = (
+            f"{op.grad_fn.split('::')[-1]} made it{place}"
+            if op is not None and op.grad_fn
+            else f"it was computed{place}"
+        )
+        older = self._leaf_before(named)
+        if older is not None:
+            return Why(
+                "reassigned",
+                f"{name} is not the leaf any more: line {line} gave its name to a result, which keeps no .grad",
+                f"Change the leaf itself: `with torch.no_grad(): {name} -= …`",
+                line,
+            )
+        inner = self._leaf_inside(op, line)
+        if inner:
+            return Why(
+                "not_leaf",
+                f"{name} is not a leaf: {made}, from a leaf that has no name. backward keeps .grad in leaves only",
+                f"Make {name} itself the leaf: compute it first, then call `{name}.requires_grad_()`",
+                line,
+            )
+        return Why(
+            "not_leaf",
+            f"{name} is not a leaf: {made}. backward keeps .grad in leaves only",
+            f"Call `{name}.retain_grad()` before backward() to keep it",
+            line,
+        )
+
+    def _leaf_before(self, named: Named) -> Value | None:
+        """The leaf that had the same name before, and that this result was computed from."""
+        start = named.value
+        for (line, name), value in self.names.bound.items():
+            older = name == named.name and named.line is not None and line <= named.line and value is not start
+            if (
+                older
+                and start is not None
+                and value.op is None
+                and value.requires_grad
+                and way(start, value) is not None
+            ):
+                return value
+        return None
+
+    def _leaf_inside(self, op: Op | None, line: int | None) -> bool:
+        """`w = torch.randn(3, requires_grad=True) * 0.1`: the leaf was made on the same line and is lost."""
+        for value in op.inputs if op is not None else ():
+            origin = value.origin
+            nameless = value.requires_grad and value.op is None and not value.names
+            if nameless and origin is not None and self._line(origin) == line:
+                return True
+        return False
+
+    # no requires_grad
+
+    def _needs_none(self, named: Named, tensor: torch.Tensor) -> Why:
+        name = named.name
+        if issubclass(type(tensor), torch.nn.Parameter):
+            return Why(
+                "frozen",
+                f"{name} is a parameter with requires_grad=False: it is frozen",
+                f"Call `{name}.requires_grad_()` if it is meant to learn",
+            )
+        if named.value is not None:
+            why = self._behind(named, named.value)
+            if why is not None:
+                return why
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            return _dtype(name, tensor.dtype, named.line)
+        item = self._item_on(named.line)
+        if item is not None:
+            return _item(name, named.line)
+        if named.value is not None and named.value.op is not None:
+            return Why(
+                "no_requires_grad",
+                f"nothing that {name} was computed from requires a gradient, so autograd recorded nothing",
+                "Create the inputs that are to learn with `requires_grad=True`",
+                self._line(named.value.op),
+            )
+        return Why(
+            "no_requires_grad",
+            f"{name} was made without requires_grad=True: data, as autograd sees it",
+            f"If it is meant to learn, create it with `requires_grad=True` or call `{name}.requires_grad_()`",
+            named.line,
+        )
+
+    def _behind(self, named: Named, value: Value) -> Why | None:
+        """What cut the tensor off from the leaves it was computed from."""
+        op = cut_behind(value)
+        if op is not None:
+            return self._cut(named.name, op, of="it was computed from")
+        for source in _sources(value):
+            if source.is_door:
+                return _data(named.name, self._line(value.op) if value.op is not None else named.line)
+        return None
+
+    def _cut(self, name: str, op: Op, *, of: str) -> Why:
+        line = self._line(op)
+        place = f" in line {line}" if line else ""
+        packet = op.info.packet
+        value = op.values[0] if op.values else None
+        if packet == "_local_scalar_dense":
+            return _item(name, line)
+        if packet in ("detach", "detach_"):
+            return Why(
+                "detach",
+                f"detach(){place} cut {name} off: no gradient passes between it and what {of}",
+                "Leave the detach() out where a gradient should pass",
+                line,
+            )
+        if value is not None and not (value.dtype.is_floating_point or value.dtype.is_complex):
+            return _dtype(name, value.dtype, line)
+        if not op.grad_enabled:
+            tensor = value.ref() if value is not None else None
+            inference = tensor is not None and tensor.is_inference()
+            mode = "torch.inference_mode()" if inference else "torch.no_grad()"
+            return Why(
+                "inference" if inference else "no_grad",
+                f"{packet}{place} ran under {mode}: autograd did not record it, so no gradient passes to {name}",
+                f"Compute outside of `{mode}` what a gradient should pass",
+                line,
+            )
+        return Why("no_derivative", f"{packet}{place} has no derivative: no gradient passes to {name}", None, line)
+
+    def _item_on(self, line: int | None) -> Op | None:
+        """A number was taken out of torch on the same line: `torch.tensor(loss.item())`."""
+        if line is None:
+            return None
+        ops = (*self.recorder.step.ops, *self.recorder.recent)
+        return next(
+            (o for o in ops if o.info.packet == "_local_scalar_dense" and self._line(o) == line and is_cut(o)), None
+        )
+
+    # requires grad, and no gradient came
+
+    def _no_arrival(self, named: Named, value: Value | None) -> Why:
+        name, passes = named.name, list(self.recorder.passes.values())
+        if value is not None and id(value) in self.recorder.leaves:
+            return self._zeroed(name, value)
+        if not passes:
+            if self.recorder.backwards:
+                return Why("untraced", f"the step that ran backward was not told in full; {name}.grad is None", None)
+            return Why("not_called", f"backward() never ran, so nothing computed {name}.grad", "Call `loss.backward()`")
+        if not any(p.accumulates for p in passes):
+            line = self.source.line(passes[-1].site)
+            return Why(
+                "autograd_grad",
+                f"torch.autograd.grad returns the gradients and stores none in {name}.grad",
+                "Use what it returns, or call `loss.backward()`",
+                line,
+            )
+        if value is None or not (value.used or value.op is not None):
+            return Why(
+                "unused",
+                f"no operation used {name}, so the loss does not depend on it",
+                f"Use {name} in the forward pass",
+            )
+        return self._off_the_way(name, value)
+
+    def _zeroed(self, name: str, value: Value) -> Why:
+        line = self.source.line(self.recorder.emptied.get(id(value)))
+        place = f" in line {line}" if line else ""
+        return Why(
+            "zeroed",
+            f"{name}.grad was there, and zero_grad{place} set it to None (set_to_none=True is the default)",
+            "Read it between backward() and zero_grad()",
+            line,
+        )
+
+    def _off_the_way(self, name: str, value: Value) -> Why:
+        """The leaf was used; is the loss computed from it, and what is on the way?"""
+        for run in reversed(self.recorder.passes.values()):
+            ops = way(run.root, value) if run.root is not None else None
+            if ops is None:
+                continue
+            if run.inputs is not None and id(value) not in run.inputs:
+                line = self.source.line(run.site)
+                return Why(
+                    "inputs", f"backward(inputs=…) asked for other tensors than {name}", f"Add {name} to `inputs`", line
+                )
+            cut = next((op for op in ops if is_cut(op)), None)
+            if cut is not None:
+                return self._cut(name, cut, of="the loss was computed with")
+            line = self.source.line(run.site)
+            return Why(
+                "undefined", f"backward passed by {name} and brought None: no gradient is defined there", None, line
+            )
+        return self._elsewhere(name, value)
+
+    def _elsewhere(self, name: str, value: Value) -> Why:
+        """Used, and not for the loss. A number that was taken out of torch is a likely reason."""
+        for op in (*self.recorder.recent, *self.recorder.step.ops):
+            if op.info.packet == "_local_scalar_dense" and is_cut(op) and way(op.inputs[0], value) is not None:
+                return _item(name, self._line(op))
+        return Why(
+            "not_on_path",
+            f"{name} is not on the path to the loss: backward started from a tensor that does not depend on it",
+            f"Compute the loss with {name}, or call backward() on what was computed with it",
+        )
+
+
+def _sources(value: Value) -> list[Value]:
+    """What `value` was computed from that was not computed itself."""
+    seen: set[int] = set()
+    found: list[Value] = []
+    waiting = [value]
+    for one in waiting:
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if one.op is None:
+            found.append(one)
+        else:
+            waiting.extend(one.op.inputs)
+    return found
+
+
+def _data(name: str, line: int | None) -> Why:
+    return Why(
+        "data",
+        f"{name} comes from .data: the same numbers, and autograd does not know of them",
+        "Use the tensor itself where a gradient should pass; to change it, write under `torch.no_grad()`",
+        line,
+    )
+
+
+def _dtype(name: str, dtype: torch.dtype, line: int | None) -> Why:
+    return Why(
+        "dtype",
+        f"{name} would be {str(dtype).removeprefix('torch.')}: no small change leads from one such number to the next",
+        "Compute in floating point what a gradient should pass",
+        line,
+    )
+
+
+def _item(name: str, line: int | None) -> Why:
+    return Why(
+        "item",
+        f"item() takes the number out of torch{f' in line {line}' if line else ''}: no gradient passes back to {name}",
+        "Keep it a tensor in what the loss is computed from; item() is for printing",
+        line,
+    )

@@ -1,0 +1,177 @@
+"""Why is .grad None: torch itself says whether it is, and the reason is the one that a teacher would give."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+
+from tests.trace.learning_path import SNIPPETS
+
+LEAF = "x = torch.tensor(2.0, requires_grad=True)\n"
+
+WHY: list[tuple[str, str, str, str | None, int | None]] = [
+    # what, snippet, name, reason, the line to blame
+    ("a leaf on the path", LEAF + "y = x * 3\ny.backward()", "x", None, None),
+    ("a result", LEAF + "y = x * 3\nz = y * y\nz.backward()", "y", "not_leaf", 2),
+    ("a result that keeps it", LEAF + "y = x * 3\ny.retain_grad()\nz = y * y\nz.backward()", "y", None, None),
+    ("keeps it off the path", LEAF + "y = x * 3\ny.retain_grad()\nx.sin().backward()", "y", "not_on_path", None),
+    ("data", LEAF + "c = torch.tensor(5.0)\n(x * c).backward()", "c", "no_requires_grad", 2),
+    ("computed from data", "a = torch.ones(2)\nb = a * 2", "b", "no_requires_grad", 2),
+    ("whole numbers", LEAF + "i = torch.tensor([1, 2])\n(x * i).sum().backward()", "i", "dtype", 2),
+    ("an argmax", "x = torch.randn(3, requires_grad=True)\ni = x.argmax()\nx.sum().backward()", "i", "dtype", 2),
+    ("detached", LEAF + "y = (x * 2).detach()\nz = y * x\nz.backward()", "y", "detach", 2),
+    ("behind a detach", LEAF + "y = x.detach()\nz = y * 2\nx.sin().backward()", "z", "detach", 2),
+    (
+        "the loss is behind a detach",
+        LEAF + "w = torch.tensor(1.0, requires_grad=True)\nh = (x * 2).detach()\nloss = h * w\nloss.backward()",
+        "x",
+        "detach",
+        3,
+    ),
+    ("under no_grad", LEAF + "with torch.no_grad():\n    y = x * 2\nx.sin().backward()", "y", "no_grad", 3),
+    (
+        "the loss is behind no_grad",
+        LEAF + "w = torch.tensor(1.0, requires_grad=True)\nwith torch.no_grad():\n    h = x * 2\n"
+        "loss = h * w\nloss.backward()",
+        "x",
+        "no_grad",
+        4,
+    ),
+    ("inference mode", LEAF + "with torch.inference_mode():\n    y = x * 2\nx.sin().backward()", "y", "inference", 3),
+    (
+        "a number in between",
+        LEAF + "w = torch.tensor(1.0, requires_grad=True)\nn = (x * 2).item()\nloss = w * n\nloss.backward()",
+        "x",
+        "item",
+        3,
+    ),
+    ("a tensor made of a number", LEAF + "y = x * 2\nt = torch.tensor(y.item())\ny.backward()", "t", "item", 3),
+    (".data", "w = torch.ones(2, requires_grad=True)\nv = w.data\nu = v * 2\nw.sum().backward()", "v", "data", 2),
+    (
+        "computed from .data",
+        "w = torch.ones(2, requires_grad=True)\nu = w.data * 2\nw.sum().backward()",
+        "u",
+        "data",
+        2,
+    ),
+    ("backward never ran", LEAF + "y = x * 3\nprint(y)", "x", "not_called", None),
+    ("autograd.grad", LEAF + "y = x * 3\ng, = torch.autograd.grad(y, x)", "x", "autograd_grad", 3),
+    (
+        "backward for others",
+        LEAF + "w = torch.tensor(1.0, requires_grad=True)\nloss = x * w\nloss.backward(inputs=[w])",
+        "x",
+        "inputs",
+        4,
+    ),
+    ("unused", LEAF + "w = torch.tensor(1.0, requires_grad=True)\n(x * 2).backward()", "w", "unused", None),
+    (
+        "not on the path",
+        LEAF + "w = torch.tensor(1.0, requires_grad=True)\nq = w * 3\n(x * 2).backward()",
+        "w",
+        "not_on_path",
+        None,
+    ),
+    (
+        "zeroed by an optimizer",
+        "w = torch.tensor(1.0, requires_grad=True)\nopt = torch.optim.SGD([w], lr=0.1)\n"
+        "(w * 2).backward()\nopt.step()\nopt.zero_grad()",
+        "w",
+        "zeroed",
+        5,
+    ),
+    ("zeroed by hand", LEAF + "(x * 2).backward()\nx.grad = None", "x", "zeroed", 3),
+    ("zeroed in place", LEAF + "(x * 2).backward()\nx.grad.zero_()", "x", None, None),
+    (
+        "the name is a result's now",
+        "w = torch.tensor(1.0, requires_grad=True)\n(w * 2).backward()\nw = w - 0.1 * w.grad",
+        "w",
+        "reassigned",
+        3,
+    ),
+    ("the leaf has no name", "w = torch.randn(3, requires_grad=True) * 0.1\nw.sum().backward()", "w", "not_leaf", 1),
+    (
+        "frozen",
+        "m = nn.Linear(2, 1)\nm.weight.requires_grad_(False)\nm(torch.ones(1, 2)).sum().backward()",
+        "m.weight",
+        "frozen",
+        None,
+    ),
+    ("a parameter that learns", "m = nn.Linear(2, 1)\nm(torch.ones(1, 2)).sum().backward()", "m.weight", None, None),
+    (
+        "a Function that says None",
+        "class N(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n"
+        "        return x * 2\n    @staticmethod\n    def backward(ctx, g):\n        return None\n"
+        + LEAF
+        + "w = torch.tensor(1.0, requires_grad=True)\n(N.apply(x) * w).backward()",
+        "x",
+        "undefined",
+        10,
+    ),
+    ("seeded for the learner", LEAF + "y = x * 3\ny", "x", None, None),
+]
+
+
+def held(namespace: dict[str, Any], name: str) -> Any:
+    if "[" in name:
+        return eval(name, namespace)
+    first, *rest = name.split(".")
+    value = namespace[first]
+    for part in rest:
+        value = getattr(value, part)
+    return value
+
+
+@pytest.mark.parametrize(("code", "name", "reason", "cause"), [w[1:] for w in WHY], ids=[w[0] for w in WHY])
+def test_the_reason_is_found_and_torch_agrees(
+    trace: Any, code: str, name: str, reason: str | None, cause: int | None
+) -> None:
+    told = trace(code)
+    assert told.answer.problem is None
+    found = [g for g in told.answer.gradients if g.name == name][-1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        is_none = held(told.namespace, name).grad is None
+    assert (found.state == "none") == is_none
+    assert (found.reason, found.cause) == (reason, cause), found.text
+    assert name in found.text
+    assert (found.reason is None) or found.text.count(".grad is None") <= 1
+
+
+@pytest.mark.parametrize("snippet", sorted(SNIPPETS))
+def test_every_named_tensor_of_the_learning_path_is_told_as_torch_has_it(trace: Any, snippet: str) -> None:
+    told = trace(SNIPPETS[snippet])
+    named = {g.name: g for g in told.answer.gradients if g.state != "gone"}
+    for name, found in named.items():
+        value = held(told.namespace, name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert (found.state == "present") == (value.grad is not None), (name, found)
+        assert (found.reason is None) == (found.state == "present")
+    nodes = {(g.step, g.node) for g in told.answer.gradients if g.node is not None}
+    steps = {s.index: s.graph for s in told.answer.steps}
+    ids = {(graph.id, node.id) for graph in told.answer.graphs for node in graph.nodes}
+    assert {(steps[step], node) for step, node in nodes} <= ids
+
+
+def test_y_of_the_first_lesson(trace: Any) -> None:
+    told = trace(LEAF + "y = x + 3\nz = x * y\nz.backward()")
+    y = next(g for g in told.answer.gradients if g.name == "y")
+    assert y.text == "y is not a leaf: AddBackward0 made it in line 2. backward keeps .grad in leaves only"
+    assert "y.retain_grad()" in (y.suggestion or "")
+    assert y.node == told.node("y").id
+
+
+def test_a_local_variable_is_told_although_it_is_gone(trace: Any) -> None:
+    told = trace(
+        "def f(x):\n    h = x * 2\n    return h * h\nx = torch.tensor(1.0, requires_grad=True)\nf(x).backward()"
+    )
+    h = next(g for g in told.answer.gradients if g.name == "h")
+    assert (h.state, h.reason, h.line) == ("gone", "not_leaf", 2)
+
+
+def test_parameters_are_told_even_if_a_module_is_all_that_has_a_name(trace: Any) -> None:
+    told = trace(SNIPPETS["bn"])
+    names = {g.name for g in told.answer.gradients}
+    assert {"m.0.weight", "m.5.bias"} <= names
