@@ -7,6 +7,7 @@ import type {
   GraphGroup,
   GraphNode,
   Health,
+  NamedGradient,
   Notice,
   Output,
   Problem,
@@ -15,7 +16,7 @@ import type {
   Timings,
 } from "./contract.d.ts";
 
-export type { Binding, GraphAnswer, GraphEdge, GraphGroup, GraphNode, Health, Notice, Output, Problem, Result, Step, Timings };
+export type { Binding, GraphAnswer, GraphEdge, GraphGroup, GraphNode, Health, NamedGradient, Notice, Output, Problem, Result, Step, Timings };
 
 export type Complex = [number, number];
 
@@ -82,6 +83,7 @@ export interface Run {
   graphs: Map<string, GraphModel>;
   steps: Step[];
   bindings: Binding[];
+  gradients: NamedGradient[];
   output: Output[];
   result: Result | null;
   problem: Problem | null;

@@ -23,6 +23,7 @@ export function readAnswer(answer, code = "") {
     graphs: new Map(answer.graphs.map((graph) => [graph.id, indexGraph(graph)])),
     steps: answer.steps,
     bindings: answer.bindings,
+    gradients: answer.gradients ?? [],
     output: answer.output,
     result: answer.result ?? null,
     problem: answer.problem ?? null,

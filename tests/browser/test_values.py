@@ -93,3 +93,40 @@ def test_steps_of_a_loop_are_chosen_and_keep_their_places(open_page: Open) -> No
     assert screen.words(screen.node("w"))[2:] == ["5.0", "grad 6.0", "5.0 → 4.4 · SGD"]
     after = screen.rects('[data-node][data-name="loss"]')[0]
     assert (before["left"], before["top"]) == (after["left"], after["top"])
+
+
+def test_y_of_the_first_lesson_says_why_it_has_no_grad(open_page: Open) -> None:
+    screen = open_page(EXPRESSION)
+    screen.node("y").click()
+    card = screen.page.locator("[data-none]")
+    assert card.get_attribute("data-none") == "not_leaf"
+    text = " ".join((card.text_content() or "").split())
+    assert "y.grad is None because y is not a leaf: AddBackward0 made it in line 4." in text
+    assert "Call y.retain_grad() before backward() to keep it" in text
+    screen.node("x").click()
+    assert card.count() == 0
+
+
+def test_a_matrix_product_is_explained_with_its_matrices(open_page: Open) -> None:
+    screen = open_page(
+        "A = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)\n"
+        "B = torch.tensor([[5.0], [6.0]], requires_grad=True)\nC = A @ B\nC.sum().backward()"
+    )
+    screen.node("C").click()
+    rule = screen.page.locator('[data-rule="A"]')
+    assert rule.locator(".rule-words").text_content() == "the gradient times the right matrix transposed"
+    matrices = [m.locator("td").all_text_contents() for m in rule.locator(".small-matrix").all()]
+    assert matrices == [["1.0", "1.0"], ["5.0", "6.0"], ["5.0", "6.0", "5.0", "6.0"]]
+    rule.locator("summary").click()
+    assert rule.locator("details code").text_content() == "grad @ mat2.mT"
+    assert "derivatives.yaml: mm" in (rule.text_content() or "")
+
+
+def test_large_tensors_are_explained_by_their_shapes(open_page: Open) -> None:
+    screen = open_page(
+        "W = torch.randn(256, 64, requires_grad=True)\nx = torch.randn(4, 256, requires_grad=True)\n"
+        "h = x @ W\nh.sum().backward()"
+    )
+    screen.node("h").click()
+    terms = " ".join((screen.page.locator('[data-rule="x"] .terms').text_content() or "").split())
+    assert terms.startswith("[4, 256] = [4, 64] @ [64, 256] , norm")
