@@ -12,11 +12,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check ruff mypy imports eslint tsc bench bench-page vendor types format clean
+.PHONY: help run test test-ops check ruff mypy imports eslint tsc bench bench-page vendor types format clean
 
 help:
 	@echo "make run      start the server (PORT=8000 HOST=127.0.0.1 where not given)"
 	@echo "make test     every check and every test"
+	@echo "make test-ops every op and module of torch's own database, traced and not"
 	@echo "make check    linters, types and import rules alone; with -k all of them, whatever fails"
 	@echo "make bench    how long things take"
 	@echo "make bench-page how fast the page is in a real Chromium"
@@ -31,6 +32,9 @@ run: $(VENV)/run.stamp
 test: check
 	@sh tools/programs.sh $(BIN)/python
 	$(BIN)/python -m pytest -n auto
+
+test-ops: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -n auto tests/trace/test_torch_ops.py --all-ops
 
 check: ruff mypy imports eslint tsc
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -12,3 +14,24 @@ def _plain_settings() -> None:
     """Forget the operator's own settings, here and in the servers that tests start."""
     for name in [name for name in os.environ if name.startswith("CHAINRULE_")]:
         del os.environ[name]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of torch's own databases `tests/trace/test_torch_ops.py` goes through."""
+    parser.addoption("--all-ops", action="store_true", help="every sample of every op and module, not a few of each")
+    parser.addoption("--op", help="every sample of this op or module alone, such as nn.functional.relu")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What was counted there."""
+    totals: Counter[str] = Counter()
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        if "test_torch_ops" in report.nodeid:
+            totals.update({name: count for name, count in report.user_properties if isinstance(count, int)})
+    for database in ("ops", "modules"):
+        if totals[f"{database} samples"]:
+            terminalreporter.write_line(
+                f"torch's own {database}: {totals[f'{database} kinds']} {database}, {totals[f'{database} samples']} "
+                f"samples ({totals[f'{database} impossible']} more refused by torch itself), "
+                f"{totals[f'{database} exceptions']} exceptions (tests/trace/exceptions.py)"
+            )

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch.autograd.graph import get_gradient_edge
 
 from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, LEAF_GRAD, Recorder
 from backend.trace.records import EngineNode, Pass, Step, Value
@@ -32,7 +33,7 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
             loss = _number(outputs[0])
         recorder.passed_backward(loss)
         return result
-    roots = [o for o in outputs if isinstance(o, torch.Tensor) and o.grad_fn is not None]
+    roots = [o for o in outputs if isinstance(o, torch.Tensor) and o.requires_grad]
     if any(node.leaf is None and node.op is not None for node in recorder.step.engine):
         recorder.fork_step()
     step = recorder.step
@@ -95,7 +96,8 @@ class _Watch:
         first = len(self.step.engine)
         stack: list[tuple[Any, EngineNode]] = []
         for root in roots:
-            node = self.nodes.get(root.grad_fn) or self._node(root.grad_fn, stack)
+            raw = root.grad_fn if root.grad_fn is not None else get_gradient_edge(root).node
+            node = self.nodes.get(raw) or self._node(raw, stack)
             node.arrivals += 2  # the seed comes from outside, so the sum is never just one edge's
         nodes = self.nodes
         while stack:

@@ -7,6 +7,7 @@ next step or an afterthought of this one (`loss.item()`, an accuracy computed fr
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -69,6 +70,8 @@ class Recorder(Ledger):
         """id(leaf) -> where its .grad was emptied last."""
         self.backward_site: Site | None = None
         """Where the last backward that came to its end was called."""
+        self.rewritten: dict[int, tuple[weakref.ref[_Tensor], int]] = {}
+        """id -> a tensor that was written to in place, and the number of the last op that did."""
         self._open: Op | None = None
         self._forward_part: Summaries = []
         self.survey: Callable[[Recorder, list[_Tensor]], None] | None = None
@@ -88,7 +91,12 @@ class Recorder(Ledger):
         """One aten op has run."""
         self.finish_op()
         if info.packet == "detach" and self._is_saving(args[0]):
+            if not args[0].requires_grad:
+                # nothing is saved then: a function without a derivative, and this is the tensor that it returns
+                self.table[id(out)] = self.value_of(args[0]).again(out)
             return
+        if self.rewritten:
+            self._renew(args)
         op = Op(info, self.count)
         op.grad_enabled = _grad_enabled()
         call = self.call
@@ -129,10 +137,20 @@ class Recorder(Ledger):
     def _forward(self, op: Op, outs: list[_Tensor]) -> None:
         """An op with tensors in: it belongs to a step."""
         step = self.step
+        if op.info.writes:
+            outs = [self._written(op, tensor) for tensor in outs]
         if self.grads:
             op.reads_grad = any(
                 v.op.reads_grad if v.op is not None else self.holder(v.ref()) is not None for v in op.inputs
             )
+        if (
+            step.closed
+            and not op.grad_enabled
+            and op.info.views
+            and op.inputs[0].op is None
+            and op.inputs[0].requires_grad
+        ):
+            op.reads_grad = True  # `w[0] -= lr * w.grad[0]`: the view is a part of the update
         if step.closed and not op.reads_grad and not self._afterthought(op):
             self.next_step()
             step = self.step
@@ -183,12 +201,13 @@ class Recorder(Ledger):
                 told = self._write_one(op, tensor) and told
         return told and bool(info.writes)
 
-    def _write_one(self, op: Op, tensor: _Tensor) -> bool:
-        tensor = self.behind(tensor)
+    def _write_one(self, op: Op, written: _Tensor) -> bool:
+        tensor = self.behind(whole(written))
         value = self.table.get(id(tensor))
         leaf = self.holder(tensor)
         if leaf is not None:
-            if op.info.packet in _EMPTIES or (op.info.packet == "mul_" and ("other", 0) in op.attributes):
+            empties = op.info.packet in _EMPTIES or (op.info.packet == "mul_" and ("other", 0) in op.attributes)
+            if empties and written.numel() == tensor.numel():
                 self.zero_grad(leaf, op.site)
             return True
         if tensor.requires_grad and tensor.is_leaf:
@@ -200,25 +219,41 @@ class Recorder(Ledger):
             return True  # a module's own counter, such as num_batches_tracked
         return op.info.packet in _FILLS and value is not None and value.op is None and not value.used
 
+    def _written(self, op: Op, tensor: _Tensor) -> _Tensor:
+        """A write through a view is a write to what it is a view of: that is what has a new value and a new grad_fn."""
+        tensor = whole(tensor)
+        self.rewritten[id(tensor)] = (weakref.ref(tensor), op.number)
+        return tensor
+
+    def _renew(self, args: tuple[Any, ...]) -> None:
+        """Views that are read after what they view was written to: autograd makes them anew, from the new base."""
+        for arg in args:
+            for tensor in [arg] if isinstance(arg, _Tensor) else _tensors(arg):
+                if tensor._is_view():
+                    self._renew_view(tensor, whole(tensor))
+
+    def _renew_view(self, tensor: _Tensor, base: _Tensor) -> None:
+        known, number = self.rewritten.get(id(base), (None, -1))
+        value = self.table.get(id(tensor))
+        if known is None or known() is not base or value is None or value.ref() is not tensor:
+            return
+        old = value.op
+        if old is None or old.number >= number:
+            return
+        op = Op(old.info, self.count)
+        op.grad_enabled, op.attributes = _grad_enabled(), old.attributes
+        op.call, op.modules, op.site = None, self.modules, old.site
+        op.inputs.append(self.value_of(base))
+        self._forward(op, [tensor])
+        self.finish_op()
+
     def finish_op(self) -> None:
         """What an op's outputs became on the way up through autograd is known only after it has returned."""
         op = self._open
         if op is None:
             return
         self._open = None
-        writes = op.info.writes
         for value, tensor in zip(op.values, op.tensors or (), strict=False):
-            if writes and tensor._is_view():
-                # reading a view's grad_fn after a write regenerates it; the base's is what autograd uses
-                base = tensor._base
-                if base is not None and base.requires_grad:
-                    value.requires_grad = True
-                    self.own(op, base.grad_fn)
-                    shadow = Value(base, op, 0)
-                    shadow.requires_grad = True
-                    shadow.step = value.step
-                    self.table[id(base)] = shadow
-                continue
             grad_fn = tensor.grad_fn
             if grad_fn is not None:
                 value.requires_grad = True
@@ -402,6 +437,12 @@ class Recorder(Ledger):
         for key, (_, owner) in list(self.grads.items()):
             if owner is leaf:
                 del self.grads[key]
+
+
+def whole(tensor: _Tensor) -> _Tensor:
+    """What `tensor` is a view of, or itself."""
+    base = tensor._base
+    return tensor if base is None else base
 
 
 def _tensors(out: Any) -> list[_Tensor]:

@@ -53,6 +53,14 @@ class Value:
         self.shape: torch.Size = tensor.shape
         self.dtype: torch.dtype = tensor.dtype
 
+    def again(self, tensor: torch.Tensor) -> Value:
+        """The same value, held by another tensor object."""
+        other = Value(tensor, self.op, self.output)
+        other.origin, other.step, other.used = self.origin, self.step, self.used
+        other.requires_grad, other.is_leaf, other.is_parameter = self.requires_grad, self.is_leaf, self.is_parameter
+        other.names = self.names
+        return other
+
 
 _TENSOR_LISTS = frozenset({"List[Tensor]", "List[Optional[Tensor]]"})
 
@@ -66,7 +74,7 @@ class Gaps(tuple[str, ...]):
 class OpInfo:
     """What is the same for every call of one aten overload."""
 
-    __slots__ = ("arguments", "defaults", "entry", "lists", "makes", "outs", "packet", "tensors", "writes")
+    __slots__ = ("arguments", "defaults", "entry", "lists", "makes", "outs", "packet", "tensors", "views", "writes")
 
     def __init__(self, func: Any) -> None:
         schema = func._schema
@@ -83,6 +91,8 @@ class OpInfo:
         """It makes a tensor of its own; one that it is given says the shape, not the values."""
         self.arguments: tuple[str, ...] = tuple(a.name for a in schema.arguments)
         self.defaults: dict[str, Any] = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
+        self.views: bool = any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns)
+        """What it returns shows the elements of what it was given."""
         self.writes: tuple[int, ...] = tuple(
             i for i, a in enumerate(schema.arguments) if a.alias_info is not None and a.alias_info.is_write
         )
