@@ -143,13 +143,7 @@ class Recorder(Ledger):
             op.reads_grad = any(
                 v.op.reads_grad if v.op is not None else self.holder(v.ref()) is not None for v in op.inputs
             )
-        if (
-            step.closed
-            and not op.grad_enabled
-            and op.info.views
-            and op.inputs[0].op is None
-            and op.inputs[0].requires_grad
-        ):
+        if step.closed and not op.grad_enabled and _shows_leaf(op):
             op.reads_grad = True  # `w[0] -= lr * w.grad[0]`: the view is a part of the update
         if step.closed and not op.reads_grad and not self._afterthought(op):
             self.next_step()
@@ -437,6 +431,13 @@ class Recorder(Ledger):
         for key, (_, owner) in list(self.grads.items()):
             if owner is leaf:
                 del self.grads[key]
+
+
+def _shows_leaf(op: Op) -> bool:
+    """An element or a slice of a leaf, as the learner's own line takes it."""
+    call, made = op.call, op.inputs[0]
+    written = call is not None and call.direct and call.name in ("__getitem__", "__setitem__")
+    return written and op.info.views and made.op is None and made.requires_grad
 
 
 def whole(tensor: _Tensor) -> _Tensor:

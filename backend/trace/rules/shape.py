@@ -98,6 +98,16 @@ def _pad(given: Given) -> str:
     return f"F.pad(grad, {[-width for width in given['pad']]})"
 
 
+def _windows(g: Given) -> str:
+    """The rule of unfold; a number has one window, of itself."""
+    shape = g.shapes["self"]
+    if not shape:
+        return "grad.reshape(())"
+    dim = g["dimension"] % len(shape)
+    windows = f"torch.arange({shape[dim]}).unfold(0, {g['size']}, {g['step']}).flatten()"
+    return f"torch.zeros_like(self).index_add({dim}, {windows}, grad.movedim(-1, {dim + 1}).flatten({dim}, {dim + 1}))"
+
+
 def _roll(given: Given) -> str:
     return (
         f"grad.roll({[-s for s in given['shifts']]}, {list(given['dims'] or [])})"
@@ -149,12 +159,7 @@ RULES: Final[Table] = {
     ),
     "unfold": entry(
         self=(
-            lambda g: (
-                f"torch.zeros_like(self).index_add({g['dimension'] % len(g.shapes['self'])}, "
-                f"torch.arange({g.shapes['self'][g['dimension']]}).unfold(0, {g['size']}, {g['step']}).flatten(), "
-                f"grad.movedim(-1, {g['dimension'] % len(g.shapes['self']) + 1})"
-                f".flatten({g['dimension'] % len(g.shapes['self'])}, {g['dimension'] % len(g.shapes['self']) + 1}))"
-            ),
+            _windows,
             "the gradients of all the windows that an element stands in, summed",
             r"\textstyle\sum_{{\text{{windows}}}} {grad}",
         )
