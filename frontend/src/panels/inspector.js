@@ -9,6 +9,7 @@ import { gradText, shapeText, valueText } from "../tensor.js";
 import { edgesView, edgeView } from "./edges.js";
 import { updateCard, updatesCard } from "./learning.js";
 import { noGradCard } from "./nograd.js";
+import { originCard } from "./origin.js";
 import { card, facts, link, tensorBody } from "./pieces.js";
 import { ruleCard } from "./rules.js";
 import { html, nothing, render } from "./template.js";
@@ -72,6 +73,7 @@ function nodeView(node, subject) {
       ...attributeRows(node),
     ])}
     ${value ? card("Value", tensorBody(value, "value")) : nothing}
+    ${originCard(node, subject)}
     ${gradient ? card(`Gradient \u2202${lossName(graph, step)}/\u2202${nodeTitle(node)}`, gradientBody(node, gradient, subject)) : nothing}
     ${noGradCard(node, subject)}
     ${updateCard(node.id, step)} ${ruleCard(node, subject)} ${savedCard(node, subject)} ${nextCard(node, subject)}
