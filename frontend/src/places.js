@@ -1,4 +1,4 @@
-/** Where an element stands: row-major places and indices, and what broadcasting and negative dims make of them. Pure. */
+/** Where an element stands: row-major places, indices, and what broadcasting and negative dims make of them. */
 
 /** @import {GraphNode} from "./model.d.ts" */
 

@@ -6,6 +6,9 @@
 import { svg } from "./svg.js";
 
 const MARGIN = 6;
+/** What the tools take of the stage's height, in pixels; on a narrow stage they stand below. */
+const TOOLS = 360;
+const NARROW = 560;
 
 export class Minimap {
   #host;
@@ -77,7 +80,8 @@ export class Minimap {
   /** @returns {{width: number, height: number}} at most, of the map itself */
   #mapRoom() {
     const { width, height } = this.#stage.size;
-    return { width: width < 560 ? 70 : 150, height: Math.min(height * 0.36, 240) };
+    const below = width < NARROW ? height * 0.36 : height - TOOLS;
+    return { width: Math.min(width * 0.18, 150), height: Math.max(60, Math.min(height * 0.36, below, 240)) };
   }
 
   /**
