@@ -63,7 +63,7 @@ export const SUBJECTS = {
         ...Array.from({ length: 6 }, (_, i) => [node(`n${2 * i + 1}`, { op: "mul", group: `g${i}` }), node(`n${2 * i + 2}`, { op: "add", group: `g${i}` })]).flat(),
         node("n13", { op: "sum", names: ["loss"] }),
       ],
-      edges: edges(Array.from({ length: 6 }, (_, i) => `${i ? `n${2 * i}>n${2 * i + 1} ` : ""}n0>n${2 * i + 1} n${2 * i + 1}>n${2 * i + 2}`).join(" ") + " n12>n13"),
+      edges: edges(Array.from({ length: 6 }, (_, i) => `${i ? `n${2 * i}>n${2 * i + 1} ` : ""}n0>n${2 * i + 1} n${2 * i + 1}>n${2 * i + 2}`).concat("n12>n13").join(" ")),
       groups: Array.from({ length: 6 }, (_, i) => group(`g${i}`, null, "module", `blocks.${i}`)),
     },
   },

@@ -39,6 +39,7 @@ export class Viewport {
       .extent(() => [[0, 0], [size().width, size().height]])
       .scaleExtent([FARTHEST, NEAREST])
       .clickDistance(5)
+      .filter(isMeant)
       .on("zoom", (/** @type {{transform: {k: number, toString(): string}, sourceEvent: Event | null}} */ event) => {
         if (event.sourceEvent) this.#fitted = false;
         world.setAttribute("transform", event.transform.toString());
@@ -181,4 +182,13 @@ export class Viewport {
 function outside(start, length, from, room) {
   if (length > room) return from + (room - length) / 2 - start;
   return Math.min(0, from + room - start - length) + Math.max(0, from - start);
+}
+
+/**
+ * @param {MouseEvent} event
+ * @returns {boolean} as d3 has it, except that a double click on a thing is a click on it and no wish to come nearer
+ */
+function isMeant({ type, target, ctrlKey, button }) {
+  const onThing = target instanceof Element && target.closest("[data-node], [data-group], [data-label], [data-edge]") !== null;
+  return (!ctrlKey || type === "wheel") && !button && !(type === "dblclick" && onThing);
 }
