@@ -132,6 +132,7 @@ class Runs:
                 seed=options.seed,
                 preview=options.preview,
                 trace=options.trace,
+                gradcheck=options.gradcheck,
                 cpu_seconds=settings.cpu_seconds,
                 wall_seconds=settings.wall_seconds,
                 memory_bytes=settings.memory_bytes,

@@ -6,7 +6,7 @@ page's types are generated from them.
 
 from backend.schema.answer import GraphAnswer, Timings
 from backend.schema.failure import ErrorAnswer, ErrorBody
-from backend.schema.gradients import NamedGradient
+from backend.schema.gradients import CheckedElement, CheckedLeaf, GradientCheck, NamedGradient
 from backend.schema.graph import Derivative, Graph, GraphEdge, GraphGroup, GraphNode, NextFunction, SavedTensor
 from backend.schema.health import Attack, Health, Layer, SandboxReport
 from backend.schema.problem import Fix, Frame, Operand, Problem
@@ -30,6 +30,8 @@ __all__ = [
     "Attack",
     "Binding",
     "Cancel",
+    "CheckedElement",
+    "CheckedLeaf",
     "Derivative",
     "Done",
     "ErrorAnswer",
@@ -37,6 +39,7 @@ __all__ = [
     "Event",
     "Fix",
     "Frame",
+    "GradientCheck",
     "Graph",
     "GraphAnswer",
     "GraphEdge",

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from backend.schema.base import Model
-from backend.schema.gradients import NamedGradient
+from backend.schema.gradients import GradientCheck, NamedGradient
 from backend.schema.graph import Graph
 from backend.schema.problem import Problem
 from backend.schema.scalars import Scalars
@@ -41,5 +41,6 @@ class GraphAnswer(Model):
         default_factory=list,
         description="Of each tensor that the snippet named: its .grad at the end, or why it is None.",
     )
+    gradcheck: GradientCheck | None = Field(None, description="With the option `gradcheck`.")
     notices: list[Notice] = Field(default_factory=list)
     timings: Timings

@@ -49,3 +49,36 @@ class NamedGradient(Model):
     text: str = Field(description="The reason in a sentence.")
     suggestion: str | None = Field(None, description="What to do, where something can be done.")
     cause: int | None = Field(None, description="The line that is the reason.")
+
+
+class CheckedElement(Model):
+    """One number of a leaf, moved up and down."""
+
+    index: list[int]
+    analytical: float = Field(description="What autograd says.")
+    numerical: float = Field(description="(loss up - loss down) / (2 * epsilon).")
+    difference: float
+    smooth: bool = Field(True, description="False: the slopes to both sides differ, as at the corner of a relu.")
+
+
+class CheckedLeaf(Model):
+    """One leaf, in the order of first use."""
+
+    name: str | None = Field(description="null for one that has no name, such as a leaf in a dictionary.")
+    node: str | None = None
+    step: int | None = Field(None, description="The step whose node it is.")
+    shape: list[int]
+    elements: list[CheckedElement] = Field(description="All of a small leaf; of a larger one, spread over it.")
+    difference: float | None = Field(None, description="The largest one.")
+    agrees: bool | None = Field(None, description="Whether the differences are as small as rounding makes them.")
+    reason: str | None = Field(None, description="Why it was not checked, or not to its end.")
+
+
+class GradientCheck(Model):
+    """Finite differences beside autograd's gradient, in float64, for the first backward of the snippet."""
+
+    line: int | None = Field(None, description="Where backward was called.")
+    epsilon: float = Field(description="How far each element was moved.")
+    loss: float | None = None
+    leaves: list[CheckedLeaf]
+    reason: str | None = Field(None, description="Why nothing, or not everything, could be checked.")

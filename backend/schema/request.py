@@ -19,6 +19,11 @@ class Options(Model):
         0, ge=0, lt=2**63, description="torch.manual_seed and random.seed before the snippet; null for none."
     )
     preview: int = Field(64, ge=0, le=4096, description="Values kept per tensor; larger tensors get a thumbnail.")
+    gradcheck: bool = Field(
+        False,
+        description="Run the snippet again with each number of its leaves moved a little, and put finite differences "
+        "beside the gradients of its first backward.",
+    )
     trace: Literal["every", "sampled"] = Field(
         "every", description="every: each step in full. sampled: the first steps and a thinning sample in full."
     )

@@ -66,6 +66,24 @@ def gradients(names: Names, shown: Mapping[int, Shown], bound: Mapping[int, tupl
         )
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the picture shows a tensor."""
+
+    node: str
+    step: int
+
+
+def places(names: Names, shown: Mapping[int, Shown]) -> dict[str, Place]:
+    """Name -> where the leaf of that name is."""
+    found: dict[str, Place] = {}
+    for named in _named(names, {}):
+        seen = shown.get(id(named.value)) if named.value is not None else None
+        if seen is not None and named.value is not None and named.value.op is None and named.value.requires_grad:
+            found.setdefault(named.name, Place(seen.node, seen.step))
+    return found
+
+
 def _named(names: Names, bound: Mapping[int, tuple[str, ...]]) -> list[Named]:
     table = names.recorder.table
     found: dict[tuple[int, str], Named] = {}

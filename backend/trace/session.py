@@ -26,7 +26,8 @@ from backend.snippet import Snippet, parse
 from backend.trace.bindings import bindings
 from backend.trace.build import Builder
 from backend.trace.engine import survey
-from backend.trace.gradients import gradients
+from backend.trace.gradcheck import Gradcheck
+from backend.trace.gradients import gradients, places
 from backend.trace.loops import Loops
 from backend.trace.modes import Watching
 from backend.trace.names import Names, is_tensor
@@ -34,6 +35,7 @@ from backend.trace.output import STREAMS, Printed, Stream
 from backend.trace.problem import Explained, explain, stopped
 from backend.trace.recorder import Recorder
 from backend.trace.records import Step
+from backend.trace.rerun import Code, Rerun
 from backend.trace.source import FILENAME, Source
 from backend.trace.summary import Summaries
 from backend.trace.turns import Turns
@@ -77,6 +79,8 @@ class Session:
         self.has_value = False
         self.cut = False
         self.finished = False
+        self.seed = 0
+        self.code: Code | None = None
 
     def run(self) -> None:
         """The whole job, `done` included. Does not raise what the learner's code raises."""
@@ -117,6 +121,8 @@ class Session:
             self.send(message)
         for message in gradients(self.names, self.builder.shown, bound):
             self.send(message)
+        if problem is None and snippet is not None and self.job.gradcheck:
+            self._gradcheck(snippet)
         if problem is None and snippet is not None and snippet.last is not None and self.has_value:
             self._result(snippet.last.line)
         for stream in self.printed:
@@ -128,6 +134,14 @@ class Session:
             self.send(problem)
         trace = before + time.perf_counter() - started
         self.send(DoneMessage("ok" if problem is None else problem.status, self.run_seconds * 1e3, trace * 1e3))
+
+    def _gradcheck(self, snippet: Snippet) -> None:
+        """Finite differences beside the gradients, as the learner asked."""
+        assert self.code is not None
+        last = snippet.last.names[0] if snippet.last is not None and len(snippet.last.names) == 1 else None
+        rerun = Rerun(self.code, self.seed, last, auto=self.job.backward == "auto")
+        check = Gradcheck(rerun, self.source, places(self.names, self.builder.shown), self.job.cpu_seconds)
+        self.send(check.message(self.run_seconds))
 
     def _located(self, explained: Explained) -> Any:
         """The problem, with the node of each operand."""
@@ -175,7 +189,7 @@ class Session:
     def _execute(self, snippet: Snippet) -> None:
         self._prepare()
         self.recorder.turns = Turns(Loops(snippet.tree), self.namespace)
-        body, last = self._compile(snippet)
+        self.code = body, last = self._compile(snippet)
         started = time.perf_counter()
         before = self.trace_seconds
         gc.set_threshold(*_COLLECT)
@@ -214,6 +228,7 @@ class Session:
         warnings.showwarning = _show_warning
         # without a seed of its own, each run would start from the state that all children inherit
         seed = self.job.seed if self.job.seed is not None else int.from_bytes(os.urandom(8)) >> 1
+        self.seed = seed
         torch.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed % 2**32)

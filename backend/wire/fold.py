@@ -13,6 +13,7 @@ from backend.schema import Problem, Timings
 from backend.wire.messages import (
     BindingMessage,
     DoneMessage,
+    GradcheckMessage,
     GradientMessage,
     GraphMessage,
     Message,
@@ -46,6 +47,7 @@ class Fold:
         self._bindings: dict[tuple[int, str], msgspec.Raw] = {}
         self._output: list[msgspec.Raw] = []
         self._gradients: list[msgspec.Raw] = []
+        self._gradcheck: msgspec.Raw | None = None
         self._notices: list[msgspec.Raw] = []
         self._result: msgspec.Raw | None = None
 
@@ -69,6 +71,8 @@ class Fold:
             self._bindings[message.line, message.name] = kept
         elif isinstance(message, GradientMessage):
             self._gradients.append(kept)
+        elif isinstance(message, GradcheckMessage):
+            self._gradcheck = kept
         elif isinstance(message, OutputMessage):
             self._output.append(kept)
         elif isinstance(message, NoticeMessage):
@@ -89,6 +93,7 @@ class Fold:
                 "result": self._result,
                 "problem": problem and msgspec.Raw(problem.model_dump_json().encode()),
                 "gradients": self._gradients,
+                "gradcheck": self._gradcheck,
                 "notices": self._notices,
                 "timings": _TimingsStruct(**{name: round(ms, 3) for name, ms in timings}),
             }

@@ -31,9 +31,12 @@ import msgspec
 
 from backend.schema import (
     Binding,
+    CheckedElement,
+    CheckedLeaf,
     Derivative,
     Fix,
     Frame,
+    GradientCheck,
     GraphEdge,
     GraphGroup,
     GraphNode,
@@ -181,6 +184,9 @@ class DoneMessage(msgspec.Struct, tag="done", tag_field="type", forbid_unknown_f
 
 if TYPE_CHECKING:
     BindingMessage = Binding
+    CheckedElementRecord = CheckedElement
+    CheckedLeafRecord = CheckedLeaf
+    GradcheckMessage = GradientCheck
     GradientMessage = NamedGradient
     OutputMessage = Output
     ResultMessage = Result
@@ -190,6 +196,9 @@ if TYPE_CHECKING:
     ProgressMessage = Progress
 else:
     BindingMessage = struct_for(Binding, tag="binding")
+    CheckedElementRecord = struct_for(CheckedElement)
+    CheckedLeafRecord = struct_for(CheckedLeaf)
+    GradcheckMessage = struct_for(GradientCheck, tag="gradcheck")
     GradientMessage = struct_for(NamedGradient, tag="gradient")
     OutputMessage = struct_for(Output, tag="output")
     ResultMessage = struct_for(Result, tag="result")
@@ -203,6 +212,7 @@ Message = (
     | StepMessage
     | BindingMessage
     | GradientMessage
+    | GradcheckMessage
     | OutputMessage
     | ResultMessage
     | NoticeMessage
@@ -221,6 +231,7 @@ class Job(msgspec.Struct, forbid_unknown_fields=True):
     seed: int | None = 0
     preview: int = 64
     trace: str = "every"
+    gradcheck: bool = False
     cpu_seconds: float = 10.0
     wall_seconds: float = 30.0
     memory_bytes: int = 1 << 30

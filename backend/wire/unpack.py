@@ -14,6 +14,7 @@ from backend.wire.layout import check_events, check_slots, check_step, check_upd
 from backend.wire.messages import (
     BindingMessage,
     DoneMessage,
+    GradcheckMessage,
     GradientMessage,
     GraphMessage,
     Message,
@@ -42,6 +43,9 @@ TEXT_LIMIT: Final = 200
 STATUSES: Final = frozenset(get_args(Status))
 NODE_ID: Final = re.compile(r"n[0-9]{1,9}")
 LINE_LIMIT: Final = 2**31
+LEAVES_LIMIT: Final = 256
+"""Of a gradcheck; and of each the elements."""
+ELEMENTS_LIMIT: Final = 256
 TRACEBACK_LIMIT: Final = 1_000
 OPERANDS_LIMIT: Final = 32
 FIXES_LIMIT: Final = 8
@@ -49,7 +53,9 @@ DIMENSIONS_LIMIT: Final = 64
 """Of a tensor; torch itself stops there."""
 SIZE_LIMIT: Final = 2**63
 
-Note = BindingMessage | GradientMessage | OutputMessage | ResultMessage | NoticeMessage | ProblemMessage
+Note = (
+    BindingMessage | GradcheckMessage | GradientMessage | OutputMessage | ResultMessage | NoticeMessage | ProblemMessage
+)
 
 _DECODER: Final = msgspec.msgpack.Decoder(cast("type[Message]", Message))
 
@@ -183,8 +189,34 @@ def _check_note(message: Note) -> None:
         _check_node(kind, message.node, message.step)
     if isinstance(message, GradientMessage):
         _check_line("the cause of a gradient", message.cause)
+    elif isinstance(message, GradcheckMessage):
+        _check_gradcheck(message)
     elif isinstance(message, ProblemMessage):
         _check_problem(message)
+
+
+def _check_gradcheck(message: GradcheckMessage) -> None:
+    """How much a check of gradients brings, and that each number is one, at a place that its leaf has."""
+    if len(message.leaves) > LEAVES_LIMIT:
+        raise WireError(f"gradcheck of {len(message.leaves)} leaves, at most {LEAVES_LIMIT} are allowed")
+    _check_finite(message.epsilon, message.loss)
+    for leaf in message.leaves:
+        _check_node("checked leaf", leaf.node, leaf.step)
+        _check_finite(leaf.difference)
+        if len(leaf.shape) > DIMENSIONS_LIMIT or any(not 0 <= size < SIZE_LIMIT for size in leaf.shape):
+            raise WireError(f"checked leaf of shape {str(leaf.shape)[:80]}")
+        if len(leaf.elements) > ELEMENTS_LIMIT:
+            raise WireError(f"checked leaf of {len(leaf.elements)} elements, at most {ELEMENTS_LIMIT} are allowed")
+        for element in leaf.elements:
+            _check_finite(element.analytical, element.numerical, element.difference)
+            places = zip(element.index, leaf.shape, strict=False)
+            if len(element.index) != len(leaf.shape) or any(not 0 <= at < size for at, size in places):
+                raise WireError(f"checked element at {str(element.index)[:80]} of shape {str(leaf.shape)[:80]}")
+
+
+def _check_finite(*numbers: float | None) -> None:
+    if any(number is not None and not math.isfinite(number) for number in numbers):
+        raise WireError(f"gradcheck with the numbers {numbers}")
 
 
 def _check_problem(message: ProblemMessage) -> None:

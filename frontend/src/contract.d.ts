@@ -26,6 +26,36 @@ export interface Cancel {
   type: "cancel";
 }
 
+/** One number of a leaf, moved up and down. */
+export interface CheckedElement {
+  index: Array<number>;
+  /** What autograd says. */
+  analytical: number;
+  /** (loss up - loss down) / (2 * epsilon). */
+  numerical: number;
+  difference: number;
+  /** False: the slopes to both sides differ, as at the corner of a relu. */
+  smooth: boolean;
+}
+
+/** One leaf, in the order of first use. */
+export interface CheckedLeaf {
+  /** null for one that has no name, such as a leaf in a dictionary. */
+  name: string | null;
+  node: string | null;
+  /** The step whose node it is. */
+  step: number | null;
+  shape: Array<number>;
+  /** All of a small leaf; of a larger one, spread over it. */
+  elements: Array<CheckedElement>;
+  /** The largest one. */
+  difference: number | null;
+  /** Whether the differences are as small as rounding makes them. */
+  agrees: boolean | null;
+  /** Why it was not checked, or not to its end. */
+  reason: string | null;
+}
+
 /** The derivative rule for one input. */
 export interface Derivative {
   /** The input's name in torch's definition: "self", "other". */
@@ -93,6 +123,18 @@ export interface Frame {
   code: string;
 }
 
+/** Finite differences beside autograd's gradient, in float64, for the first backward of the snippet. */
+export interface GradientCheck {
+  /** Where backward was called. */
+  line: number | null;
+  /** How far each element was moved. */
+  epsilon: number;
+  loss: number | null;
+  leaves: Array<CheckedLeaf>;
+  /** Why nothing, or not everything, could be checked. */
+  reason: string | null;
+}
+
 /** One structure. Equal structures have equal ids, so a loop of equal steps has one graph. */
 export interface Graph {
   id: string;
@@ -114,6 +156,8 @@ export interface GraphAnswer {
   problem: Problem | null;
   /** Of each tensor that the snippet named: its .grad at the end, or why it is None. */
   gradients: Array<NamedGradient>;
+  /** With the option `gradcheck`. */
+  gradcheck: GradientCheck | null;
   notices: Array<Notice>;
   timings: Timings;
 }
@@ -291,6 +335,8 @@ export interface Options {
   seed?: number | null;
   /** Values kept per tensor; larger tensors get a thumbnail. */
   preview?: number;
+  /** Run the snippet again with each number of its leaves moved a little, and put finite differences beside the gradients of its first backward. */
+  gradcheck?: boolean;
   /** every: each step in full. sampled: the first steps and a thinning sample in full. */
   trace?: "every" | "sampled";
 }

@@ -9,8 +9,11 @@ import msgspec
 
 from backend.wire.messages import (
     BindingMessage,
+    CheckedElementRecord,
+    CheckedLeafRecord,
     DoneMessage,
     Edge,
+    GradcheckMessage,
     GradientMessage,
     GraphMessage,
     Group,
@@ -101,6 +104,13 @@ def step(**changes: Any) -> StepMessage:
     return StepMessage(**{**parts, **changes})
 
 
+def gradcheck(**changes: Any) -> GradcheckMessage:
+    """One leaf of shape [2], one element of which was checked."""
+    element = CheckedElementRecord(index=[1], analytical=6.0, numerical=6.000001, difference=1e-6)
+    parts: dict[str, Any] = {"name": "a", "node": "n0", "step": 0, "shape": [2], "elements": [element], **changes}
+    return GradcheckMessage(line=3, epsilon=1e-6, loss=2.5, leaves=[CheckedLeafRecord(**parts)])
+
+
 def messages() -> list[Any]:
     """The whole run."""
     return [
@@ -111,6 +121,7 @@ def messages() -> list[Any]:
         step(index=1, loss=NAN),
         ResultMessage(line=3, text="tensor(2.)", node="n1", step=1),
         GradientMessage(name="a", line=1, node="n0", step=1, state="none", reason="zeroed", text="zeroed", cause=5),
+        gradcheck(),
         NoticeMessage(kind="auto_backward", message="backward was run for you"),
         ProblemMessage(kind="RuntimeError", status="error", message="no", traceback=[]),
         DoneMessage("error", 1.5, 0.5),

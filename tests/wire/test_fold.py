@@ -129,6 +129,7 @@ def test_notes_lose_the_tag_that_only_the_wire_needs() -> None:
     assert answer["output"][0]["text"] == "hello\n"
     assert answer["result"]["node"] == "n1"
     assert answer["gradients"][0]["reason"] == "zeroed"
+    assert answer["gradcheck"]["leaves"][0]["elements"][0]["numerical"] == 6.000001
     assert answer["problem"]["message"] == "no"
     assert answer["timings"]["run"] == 1.235
 

@@ -9,9 +9,11 @@ import pytest
 
 from backend.errors import WireError
 from backend.wire.messages import (
+    CheckedElementRecord,
     DoneMessage,
     Edge,
     FixRecord,
+    GradcheckMessage,
     GradientMessage,
     GraphMessage,
     Group,
@@ -162,6 +164,15 @@ def gradient(**more: Any) -> GradientMessage:
     return GradientMessage(name="x", state="none", text="", **more)
 
 
+def many_leaves() -> GradcheckMessage:
+    return GradcheckMessage(line=1, epsilon=1.0, leaves=sample.gradcheck().leaves * 257)
+
+
+def endless() -> GradcheckMessage:
+    element = CheckedElementRecord(index=[0], analytical=sample.INF, numerical=1.0, difference=1.0)
+    return sample.gradcheck(elements=[element])
+
+
 def operand(**more: Any) -> OperandRecord:
     return OperandRecord(name="x", type_name="Tensor", **more)
 
@@ -198,6 +209,14 @@ ORDERS: list[tuple[list[Any], str]] = [
     ([gradient(step=-1)], "namedgradient of step -1"),
     ([gradient(line=-2)], "namedgradient at line -2"),
     ([gradient(cause=2**31)], "the cause of a gradient at line 2147483648"),
+    ([sample.gradcheck(node="e1")], "checked leaf of node 'e1'"),
+    ([sample.gradcheck(shape=[-1])], "checked leaf of shape [-1]"),
+    ([sample.gradcheck(shape=[1])], "checked element at [1] of shape [1]"),
+    ([sample.gradcheck(shape=[2, 2])], "checked element at [1] of shape [2, 2]"),
+    ([sample.gradcheck(difference=sample.NAN)], "the numbers (nan,)"),
+    ([sample.gradcheck(elements=sample.gradcheck().leaves[0].elements * 257)], "257 elements"),
+    ([many_leaves()], "257 leaves"),
+    ([endless()], "the numbers (inf, 1.0, 1.0)"),
 ]
 
 
@@ -225,6 +244,7 @@ RAW = [
     (pack({"type": "graph", "nodes": [[]] * 5}), "not a message"),
     (pack({"type": "gradient", "name": "x", "state": "lost", "text": ""}), "lost"),
     (pack({"type": "gradient", "name": "x", "state": "none", "text": "", "reason": "fate"}), "fate"),
+    (pack({"type": "gradcheck", "line": 1, "epsilon": 1, "leaves": [[]] * 5}), "leaves"),
     (pack({"type": "gradient", "name": ["x"], "state": "none", "text": ""}), "name"),
 ]
 
