@@ -12,8 +12,10 @@ import { applyTheme, chosenTheme, onSystemTheme } from "./theme.js";
  * @typedef {{ name: string, in: string, description?: string }} Parameter
  * @typedef {{ summary: string, description?: string, requestBody?: { content: Record<string, Content> },
  *   parameters?: Parameter[], responses: Record<string, Answer> }} Operation
+ * @typedef {{ summary: string, description: string, sends: Schema[], receives: Record<string, Schema>,
+ *   closes: Record<string, string> }} Socket
  * @typedef {{ info: { description: string, version: string }, paths: Record<string, Record<string, Operation>>,
- *   components: { schemas: Record<string, Schema> } }} Description
+ *   components: { schemas: Record<string, Schema> }, "x-websockets": Record<string, Socket> }} Description
  */
 
 const LONGEST = 20_000;
@@ -91,8 +93,12 @@ async function ask(method, path, body) {
   return `${response.status} ${response.statusText}\n\n${cut}`;
 }
 
+/** @param {string} path @param {Map<string, HTMLInputElement>} inputs what stands for its {parts} */
+const filled = (path, inputs) => path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(inputs.get(name)?.value ?? ""));
+
 /** @param {string} method @param {string} path @param {unknown} example the body to begin with, if it takes one */
 function tryElement(method, path, example) {
+  const inputs = new Map([...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => [name, inputElement(name)]));
   const body = example === undefined ? null : document.createElement("textarea");
   const button = element("button", { type: "button" }, "Send");
   const result = element("pre", { tabindex: "0", "aria-live": "polite" });
@@ -100,15 +106,47 @@ function tryElement(method, path, example) {
   button.addEventListener("click", async () => {
     result.hidden = false;
     result.textContent = "…";
-    result.textContent = await ask(method, path, body?.value).catch((error) => `no answer: ${error}`);
+    result.textContent = await ask(method, filled(path, inputs), body?.value).catch((error) => `no answer: ${error}`);
   });
   if (body !== null) {
     body.value = pretty(example);
     body.rows = body.value.split("\n").length;
     body.setAttribute("aria-label", `Body of ${path}`);
   }
-  return element("details", { class: "try" }, element("summary", {}, "Try it"), ...(body ? [body] : []), button, result);
+  return element("details", { class: "try" }, element("summary", {}, "Try it"), ...inputs.values(), ...(body ? [body] : []), button, result);
 }
+
+/** @param {string} name */
+function inputElement(name) {
+  const made = document.createElement("input");
+  made.placeholder = name;
+  made.setAttribute("aria-label", name);
+  return made;
+}
+
+/** @param {string} path @param {Socket} socket */
+function socketElement(path, socket) {
+  const rows = Object.entries(socket.receives).map(([type, schema]) =>
+    element("tr", {}, element("td", {}, element("code", {}, type)), element("td", { class: "type" }, ...typeOf(schema))),
+  );
+  const closes = Object.entries(socket.closes).map(([code, words]) =>
+    element("p", { class: "answer" }, element("span", { class: "status" }, code), words),
+  );
+  const sends = socket.sends.flatMap((schema, i) => (i === 0 ? typeOf(schema) : [" or ", ...typeOf(schema)]));
+  return element(
+    "section",
+    { class: "operation" },
+    element("h2", {}, element("span", { class: "method" }, "WS"), element("code", {}, path)),
+    element("p", {}, element("strong", {}, `${socket.summary}. `), socket.description),
+    element("p", {}, "Takes ", ...sends, ". Gives, by type:"),
+    element("table", {}, ...rows),
+    element("p", {}, "Is closed with:"),
+    ...closes,
+  );
+}
+
+/** @param {Parameter} parameter */
+const shownParameter = ({ name, in: where }) => ({ path: `{${name}}`, query: `?${name}=` })[where] ?? `${name}:`;
 
 /** @param {string} method @param {string} path @param {Operation} operation @param {Description} description */
 function operationElement(method, path, operation, description) {
@@ -116,7 +154,7 @@ function operationElement(method, path, operation, description) {
   const model = schema?.$ref === undefined ? undefined : description.components.schemas[nameOf(schema.$ref)];
   const takes = schema === undefined ? [] : [element("p", {}, "Takes ", ...typeOf(schema), ".")];
   const chosen = (operation.parameters ?? []).map((parameter) =>
-    element("p", {}, element("code", {}, `?${parameter.name}=`), ` ${parameter.description ?? ""}`),
+    element("p", {}, element("code", {}, shownParameter(parameter)), ` ${parameter.description ?? ""}`),
   );
   return element(
     "section",
@@ -158,6 +196,9 @@ async function main() {
     for (const [method, operation] of Object.entries(methods)) {
       place("operations").append(operationElement(method, path, operation, description));
     }
+  }
+  for (const [path, socket] of Object.entries(description["x-websockets"])) {
+    place("operations").append(socketElement(path, socket));
   }
   for (const [name, schema] of Object.entries(description.components.schemas)) {
     place("models").append(modelElement(name, schema));

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from time import perf_counter, time
@@ -52,9 +52,9 @@ class Streamed:
     """From the end of a step in the sandbox to its message in the client: median."""
     late_90: float
     step_bytes: int
-    """Mean size of a step's frame."""
+    """Median size of a step's frame."""
     json_bytes: int
-    """Mean size of the same steps as JSON, whole, as POST /api/graph gives them."""
+    """Median size of the same steps as JSON, whole, as POST /api/graph gives them."""
     rate_30: float
     """Steps a second with 30 viewers."""
     cpu: float
@@ -85,8 +85,8 @@ def measure(server: Served, path: Path) -> Streamed:
         one.rate,
         median(one.late),
         sorted(one.late)[len(one.late) * 9 // 10],
-        one.bytes // max(1, one.steps),
-        sum(sizes) // len(sizes),
+        int(median(one.sizes)),
+        int(median(sizes)),
         many.rate,
         one.cpu / max(1, one.steps),
         many.cpu / max(1, many.steps),
@@ -99,10 +99,10 @@ class _Seen:
 
     steps: int = 0
     skipped: int = 0
-    bytes: int = 0
     rate: float = 0.0
     cpu: float = 0.0
-    late: list[float] | None = None
+    late: list[float] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
 
 
 async def _watched(server: Served, code: str, viewers: int) -> Any:
@@ -119,8 +119,7 @@ async def _watched(server: Served, code: str, viewers: int) -> Any:
 
 
 async def _look(socket: Any) -> _Seen:
-    seen = _Seen(late=[])
-    assert seen.late is not None
+    seen = _Seen()
     first = last = 0.0
     while True:
         frame = await socket.recv()
@@ -128,7 +127,7 @@ async def _look(socket: Any) -> _Seen:
         message = msgspec.msgpack.decode(frame)
         if message["type"] == "step":
             seen.steps += 1
-            seen.bytes += len(frame)
+            seen.sizes.append(len(frame))
             last = arrived
             first = first or arrived
         elif message["type"] == "scalars" and "now" in message["values"]:

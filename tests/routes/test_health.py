@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import platform
+from typing import get_args
 
 import httpx
+from starlette.routing import WebSocketRoute
 
 from backend import __version__
+from backend.routes import runs_socket
 from backend.schema import GraphAnswer, GraphRequest, Health
+from backend.wire.messages import Message
 from tests.routes.example_answers import EXAMPLES, timeless
 from tests.serving import Served
 
@@ -66,3 +70,15 @@ def test_the_example_request_runs_as_it_stands(server: Served) -> None:
     (request,) = schema["components"]["schemas"]["GraphRequest"]["examples"]
     response = httpx.post(f"{server.url}/api/graph", json=request, timeout=60)
     assert response.json()["status"] == "ok"
+
+
+def test_the_sockets_are_described_beside_the_calls(server: Served) -> None:
+    schema = server.client.get("/openapi.json").json()
+    told = schema["x-websockets"]
+    assert set(told) == {route.path for route in runs_socket.router.routes if isinstance(route, WebSocketRoute)}
+    tags = {str(kind.__struct_config__.tag) for kind in get_args(Message)}
+    for socket in told.values():
+        assert set(socket["receives"]) == tags | {"hello", "skipped", "error"}
+        for reference in (*socket["receives"].values(), *socket["sends"]):
+            assert reference["$ref"].rpartition("/")[2] in schema["components"]["schemas"]
+        assert set(socket["closes"]) == {str(code) for code in runs_socket.CLOSES}
