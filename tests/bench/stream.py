@@ -19,7 +19,7 @@ from tests.streaming import of, viewing
 VIEWERS: Final = 30
 CANCELS: Final = 5
 
-STEPS: Final = {"w2_linear_regression": 1500, "w3_ffn": 600, "w5_gpt12": 25}
+STEPS: Final = {"w2_linear_regression": 1500, "w3_ffn": 600, "w5_gpt12": 12}
 """Iterations of each loop."""
 
 UPDATES: Final = {

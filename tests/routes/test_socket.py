@@ -27,7 +27,16 @@ print('end')
 w
 """
 FOREVER = "print('go', flush=True)\nwhile True:\n    pass"
-KINDS = ["hello", "graph", "step", "scalars", "step", "scalars", *["binding"] * 4, "result", "output", "done"]
+KINDS = [
+    "hello",
+    "graph",
+    *["step", "scalars"] * 2,
+    *["binding"] * 4,
+    *["gradient"] * 3,
+    "result",
+    "output",
+    "done",
+]
 
 
 @pytest.mark.parametrize("path", ["/api/runs", "/api/runs?encoding=json", "/api/runs?encoding=msgpack"])
