@@ -118,10 +118,16 @@ class Builder:
         """The node that a value has in the step that was told last, and that step; None where it has none."""
         if self._last is None:
             return None, None
-        layout = _Layout(self, *self._last)
+        step, summaries = self._last
+        node = self.node_of(step, summaries, value)
+        return (None, None) if node is None else (node, step.index)
+
+    def node_of(self, step: Step, summaries: Summaries, what: Op | Value) -> str | None:
+        """The node of an op or a value in the graph of a step that was told, if it has one; described anew."""
+        layout = _Layout(self, step, summaries)
         layout.graph()
-        place = layout.place.get(layout.key(value))
-        return (None, None) if place is None else (f"n{place}", layout.step.index)
+        place = layout.place.get(id(what) if isinstance(what, Op) else layout.key(what))
+        return None if place is None else f"n{place}"
 
 
 @dataclass

@@ -49,7 +49,7 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     try:
         with recorder.paused():
             result = engine(outputs, *args, **kwargs)
-        recorder.backward_site = site
+        recorder.backward_site = step.backward_site = site
         return result
     finally:
         watch.finish(older)
@@ -177,6 +177,7 @@ class _Watch:
                 continue
             if id(leaf) in older:
                 recorder.summariser.add((LEAF_GRAD, leaf, 0), grad)
+                self.step.piled.append(leaf)
             recorder.know_grad(grad, leaf)
             recorder.leaves[id(leaf)] = leaf
         recorder.summariser.flush()

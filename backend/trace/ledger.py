@@ -88,6 +88,14 @@ class Ledger:
         original = door[1]() if door is not None and door[0]() is tensor else None
         return tensor if original is None else original
 
+    def hidden_by(self, tensor: _Tensor) -> _Tensor | None:
+        """The tensor that a write to `tensor` reaches by way of `.data`, unseen by autograd."""
+        if not self._doors:
+            return None
+        base = tensor._base if tensor._is_view() else tensor
+        original = None if base is None else self.behind(base)
+        return None if original is base else original
+
     def forget(self, ops: list[Op]) -> None:
         """A step has ended, and these are its ops: those of the step before are forgotten, to bound memory."""
         for op in self.recent:

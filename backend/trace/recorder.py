@@ -196,6 +196,7 @@ class Recorder(Ledger):
         return told and bool(info.writes)
 
     def _write_one(self, op: Op, written: _Tensor) -> bool:
+        self._note_hidden(op, written)
         tensor = self.behind(whole(written))
         value = self.table.get(id(tensor))
         leaf = self.holder(tensor)
@@ -240,6 +241,15 @@ class Recorder(Ledger):
         op.inputs.append(self.value_of(base))
         self._forward(op, [tensor])
         self.finish_op()
+
+    def _note_hidden(self, op: Op, tensor: _Tensor) -> None:
+        """A write through `.data` to a tensor of the graph, before backward has come past it."""
+        original = self.hidden_by(tensor)
+        value = None if original is None else self.table.get(id(original))
+        if original is None or value is None or value.ref() is not original or not original.requires_grad:
+            return
+        if value.step is self.step and not self.step.closed:
+            self.step.hidden.append((value, op.site, original.is_leaf))
 
     def finish_op(self) -> None:
         """What an op's outputs became on the way up through autograd is known only after it has returned."""
@@ -405,6 +415,7 @@ class Recorder(Ledger):
         """`optimizer.step()` has returned: every parameter with a gradient was updated."""
         site = learner_site(2)
         step = self.step
+        idle = True
         for group in optimizer.param_groups:
             place = len(step.optimizers)
             step.optimizers.append((type(optimizer).__name__, hyperparameters(group)))
@@ -412,6 +423,9 @@ class Recorder(Ledger):
                 if parameter.grad is not None:
                     update = self.update(self.value_of(parameter), place, site)
                     update.kept = kept_for(optimizer, parameter)
+                    idle = False
+        if idle:
+            step.idle.append((type(optimizer).__name__, sum(len(g["params"]) for g in optimizer.param_groups), site))
 
     def update(self, leaf: Value, optimizer: int | None, site: Site | None) -> Update:
         """A leaf was written by an optimizer (by its place in the step) or by the learner's own line."""
@@ -428,6 +442,7 @@ class Recorder(Ledger):
         """A leaf's gradient was emptied or dropped."""
         self.emptied[id(leaf)] = site
         self.step.events.append((ZERO_GRAD, leaf, site))
+        leaf.zeroed = True
         for key, (_, owner) in list(self.grads.items()):
             if owner is leaf:
                 del self.grads[key]

@@ -33,6 +33,7 @@ class Value:
         "step",
         "used",
         "written",
+        "zeroed",
     )
 
     def __init__(self, tensor: torch.Tensor, op: Op | None = None, output: int = 0) -> None:
@@ -50,6 +51,8 @@ class Value:
         self.used = False
         self.written: Site | None = None
         """Where it was last updated, for a leaf."""
+        self.zeroed = False
+        """Its gradient was emptied or dropped at least once, for a leaf."""
         self.shape: torch.Size = tensor.shape
         self.dtype: torch.dtype = tensor.dtype
 
@@ -200,7 +203,22 @@ class Update:
 class Step:
     """One pass, as it is recorded. `events` holds (phase, what, site) with what an Op, EngineNode, edge or Value."""
 
-    __slots__ = ("closed", "engine", "events", "index", "loss", "mentioned", "number", "ops", "optimizers", "updates")
+    __slots__ = (
+        "backward_site",
+        "closed",
+        "engine",
+        "events",
+        "hidden",
+        "idle",
+        "index",
+        "loss",
+        "mentioned",
+        "number",
+        "ops",
+        "optimizers",
+        "piled",
+        "updates",
+    )
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -211,6 +229,13 @@ class Step:
         self.optimizers: list[tuple[str, dict[str, Any]]] = []
         """Parameter groups that stepped: the optimizer's class, and their hyperparameters."""
         self.mentioned: list[Value] = []
+        self.backward_site: Site | None = None
+        self.piled: list[Value] = []
+        """Leaves whose gradient was added to an older one."""
+        self.hidden: list[tuple[Value, Site | None, bool]] = []
+        """What was written to through `.data` while backward was still to come, where, and whether it is a leaf."""
+        self.idle: list[tuple[str, int, Site | None]] = []
+        """Optimizers that stepped and found no gradient: class, number of parameters, place."""
         self.loss: Value | None = None
         self.number: float | None = None
         """The loss, once it is known as a number."""

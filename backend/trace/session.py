@@ -15,6 +15,7 @@ import traceback
 import types
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -31,6 +32,8 @@ from backend.trace.gradients import gradients, places
 from backend.trace.loops import Loops
 from backend.trace.modes import Watching
 from backend.trace.names import Names, is_tensor
+from backend.trace.notices.caution import Told
+from backend.trace.notices.lookout import Lookout
 from backend.trace.output import STREAMS, Printed, Stream
 from backend.trace.problem import Explained, explain, stopped
 from backend.trace.recorder import Recorder
@@ -48,6 +51,7 @@ from backend.wire.messages import (
     ProgressMessage,
     ResultMessage,
     ScalarsMessage,
+    StepMessage,
 )
 
 _COLLECT = (400_000, 20, 100)
@@ -71,6 +75,7 @@ class Session:
         self.recorder.turned = self._on_turn
         self.names = Names(self.recorder, self.source, self.namespace)
         self.builder = Builder(self.source, self.names, self.recorder.module_calls, job.step_bytes)
+        self.lookout = Lookout(self.recorder, self.source, self.namespace, self.send)
         self.budget = [job.output_bytes]
         self.printed: list[Printed] = []
         self.trace_seconds = 0.0
@@ -116,6 +121,7 @@ class Session:
                 self.recorder.mention(tensor)
         self.recorder.next_step()
         problem = None if explained is None else self._located(explained)
+        self.lookout.end(failed=problem is not None)
         bound = snippet.bindings if snippet is not None else {}
         for message in bindings(self.names, self.builder.shown, bound, self.namespace):
             self.send(message)
@@ -162,11 +168,16 @@ class Session:
 
     def _on_step(self, step: Step, summaries: Summaries) -> None:
         started = time.perf_counter()
-        for message in self.builder.messages(step, summaries, last=self.finished):
+        messages = self.builder.messages(step, summaries, last=self.finished)
+        for message in messages:
             self.cut = False
             self.send(message)
             if self.cut:
                 break
+        sent = messages[-1]
+        if isinstance(sent, StepMessage) and not self.cut:
+            node_of = partial(self.builder.node_of, step, summaries)
+            self.lookout.look(Told(step, summaries, node_of), new=len(messages) > 1, loss=sent.loss)
         self.trace_seconds += time.perf_counter() - started
 
     def _on_turn(self, step: Step) -> None:
