@@ -239,6 +239,11 @@ def test_a_cut_is_marked_on_the_line_and_said(open_page: Open) -> None:
     assert screen.page.locator(".cut-label text").all_text_contents() == ["✂ detach()"]
     goto(screen, 0)
     assert "no gradient passes back" in narration(screen)
+    chips = screen.page.locator("#editor .chip[data-chip='6']")
+    assert chips.is_hidden()
+    goto(screen, 6)
+    assert narration(screen) == "by hand: a 2.0 − 0.1 · 6.0 = 1.4"
+    assert chips.text_content() == "a 1.4"
     assert screen.overlaps() == []
     assert screen.spilling() == []
 

@@ -48,6 +48,7 @@ export function aheadOf({ graph, step }, reached) {
   const ahead = new Set();
   for (const { phase, node, line } of step.events.slice(reached)) {
     if (phase === "forward") ahead.add(`value ${graph.nodes.get(node ?? "")?.line}`);
+    if (phase === "update") ahead.add(`value ${line}`);
     if (phase === "backward" && graph.nodes.get(node ?? "")?.kind === "leaf") ahead.add(`grad ${line}`);
   }
   return (line, role) => ahead.has(`${role} ${line}`);

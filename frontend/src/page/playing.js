@@ -20,8 +20,9 @@ import { aheadOf, eventOf, selectionAt } from "./moment.js";
 import { part } from "./parts.js";
 import { stepOf, subjectOf } from "./subject.js";
 
-/** In milliseconds. Events that go by quicker choose nothing: editor and inspector would only flicker. */
+/** In milliseconds. Of events that go by quicker only some are followed: view, editor and inspector would flicker. */
 const SLOW_ENOUGH = 150;
+const SELDOM = 400;
 /** A screen reader is told no more often than this while playing. */
 const SPOKEN = 2500;
 /** A frame that took longer counts as this long: a page that slept does not leap. */
@@ -49,11 +50,11 @@ export class Playing {
   /** @type {{step: StepModel, grads: Map<string, Tensor>} | null} */
   #leftover = null;
   /** The moment that the view went along with last. */
-  #alongside = { at: -1, step: -1 };
+  #alongside = { at: -1, step: -1, when: 0 };
   /** @type {{reached: number, step: StepModel | null}} */
   #veiled = { reached: Infinity, step: null };
   /** The moment whose node and line were chosen last. */
-  #chosen = { step: -1, at: -1, full: true };
+  #chosen = { step: -1, at: -1, full: true, when: 0 };
   #welcoming = false;
   /** The focus was set with a pointer. */
   #pointed = false;
@@ -201,7 +202,7 @@ export class Playing {
     const { at, step, full } = this.#position;
     const event = subject ? eventOf(selection, subject, at) : -1;
     if (event < 0 || event === at) return;
-    this.#chosen = { step, at: event, full };
+    this.#chosen = { step, at: event, full, when: performance.now() };
     this.do(full ? { type: "choose", at: event } : { type: "seek", step, at: event });
   }
 
@@ -302,9 +303,11 @@ export class Playing {
   /** The view goes along, where there is time to follow it. */
   #goAlong() {
     const { at, full, step } = this.#position;
-    if (full || !this.#score || !this.#isDrawn() || this.#pace() < SLOW_ENOUGH) return;
+    if (full || !this.#score || !this.#isDrawn()) return;
     if (this.#alongside.at === at && this.#alongside.step === step) return;
-    this.#alongside = { at, step };
+    const now = performance.now();
+    if (this.#pace() < SLOW_ENOUGH && now - this.#alongside.when < SELDOM) return;
+    this.#alongside = { at, step, when: now };
     this.#picture.stage.goAlong(this.#score.touched(at).items, STILL.matches);
   }
 
@@ -321,9 +324,10 @@ export class Playing {
   #choose({ step }) {
     const { at, full, step: place } = this.#position;
     const known = this.#chosen.step === place && this.#chosen.at === at && this.#chosen.full === full;
-    if (known || this.#pace() < SLOW_ENOUGH) return;
+    const now = performance.now();
+    if (known || (this.#pace() < SLOW_ENOUGH && now - this.#chosen.when < SELDOM)) return;
     const wasFull = this.#chosen.full;
-    this.#chosen = { step: place, at, full };
+    this.#chosen = { step: place, at, full, when: now };
     if (full && (wasFull || at < step.events.length)) return;
     const { selection, line } = selectionAt(step, full ? step.events.length : at);
     if (selection) this.#own.add(selection);

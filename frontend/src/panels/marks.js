@@ -43,9 +43,11 @@ export function chipsOf(run, shown, lines) {
  * @param {{graph: GraphModel, step: StepModel} | null} shown
  * @returns {string} the value that the name had in the step that is shown; "" when that step has no such node
  */
-function shownText({ node, step }, run, shown) {
+function shownText({ line, node, step }, run, shown) {
   if (!shown || node === null || step === null || run.steps[step]?.graph !== shown.graph.id) return "";
-  return valueText(shown.step.values.get(node));
+  const updates = shown.step.events.some((event) => event.phase === "update" && event.node === node && event.line === line);
+  const update = updates ? shown.step.updates.find(({ parameter }) => parameter === node) : undefined;
+  return valueText(update?.after ?? shown.step.values.get(node));
 }
 
 /**

@@ -2,7 +2,7 @@
 
 /** @import {Box, Point, Size} from "../model.d.ts" */
 
-import { select, zoom, zoomIdentity } from "../../vendor/d3.js";
+import { interpolate, select, zoom, zoomIdentity } from "../../vendor/d3.js";
 
 const NEAREST = 3;
 const FARTHEST = 0.01;
@@ -40,6 +40,8 @@ export class Viewport {
       .scaleExtent([FARTHEST, NEAREST])
       .clickDistance(5)
       .filter(isMeant)
+      // d3's own would zoom out and in on the way, and a view that is sent elsewhere meanwhile would stay so.
+      .interpolate(interpolate)
       .on("zoom", (/** @type {{transform: {k: number, toString(): string}, sourceEvent: Event | null}} */ event) => {
         if (event.sourceEvent) this.#fitted = false;
         world.setAttribute("transform", event.transform.toString());
