@@ -31,6 +31,8 @@ const IMPORTERS = {
   graphviz: "frontend/src/layout/worker.js",
   katex: "frontend/src/panels/formula.js",
   lit: "frontend/src/panels/template.js",
+  msgpack: "frontend/src/frames.js",
+  uplot: "frontend/src/panels/plot.js",
 };
 
 function vendorExcept(library) {

@@ -86,6 +86,7 @@ class Session:
         self.finished = False
         self.seed = 0
         self.code: Code | None = None
+        self.told: Step | None = None
 
     def run(self) -> None:
         """The whole job, `done` included. Does not raise what the learner's code raises."""
@@ -167,8 +168,11 @@ class Session:
         self._send(frame)
 
     def _on_step(self, step: Step, summaries: Summaries) -> None:
+        if step is self.told:
+            return  # the stop that ends the run came while it was sent, before the recorder could go on from it
         started = time.perf_counter()
         messages = self.builder.messages(step, summaries, last=self.finished)
+        self.told = step
         for message in messages:
             self.cut = False
             self.send(message)

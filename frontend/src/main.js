@@ -4,12 +4,14 @@
 
 import { Drawing } from "./drawing.js";
 import { toggled } from "./layout/opening.js";
+import { wireCharts } from "./page/charting.js";
 import { Code } from "./page/code.js";
 import { inspect, wireInspector } from "./page/inspecting.js";
 import { openTab, wireTabs } from "./page/parts.js";
 import { PictureOnStage } from "./page/picture.js";
 import { Playing } from "./page/playing.js";
 import { Presenting } from "./page/presenting.js";
+import { wireProgress } from "./page/progressing.js";
 import { Running } from "./page/running.js";
 import { wireSplitters } from "./page/splitters.js";
 import { Store } from "./page/store.js";
@@ -44,10 +46,12 @@ function selectAndReveal(selection) {
 // Watchers hear of a change in this order: the words and the timeline first, then what is measured against them.
 const code = new Code(store, () => void running.run());
 const running = new Running(store, () => code.text);
+const charts = wireCharts(store);
 const picture = new PictureOnStage(store, drawing, select);
 new Tools(store, picture);
 wireInspector(store, selectAndReveal);
 const playing = new Playing(store, picture, code);
+wireProgress(store, playing.slot);
 void new Presenting(playing, picture);
 if (Code.isFirstVisit()) playing.welcome();
 tellOutput(store, { onLine: (line) => code.goTo(line), onRetry: () => void running.run() });
@@ -55,6 +59,7 @@ wireTabs();
 wireSplitters();
 wireTheme(() => {
   picture.redraw();
+  charts.redraw();
   inspect(store.state, selectAndReveal);
 });
 void greet(store);

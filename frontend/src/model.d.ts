@@ -18,6 +18,39 @@ import type {
 
 export type { Binding, GraphAnswer, GraphEdge, GraphGroup, GraphNode, Health, NamedGradient, Notice, Output, Problem, Result, Step, Timings };
 
+/** How far a long run has got. `left` in seconds. */
+export interface Progress {
+  step: number;
+  rate: number;
+  total: number | null;
+  left: number | null;
+}
+
+/** The numbers of one iteration. */
+export interface Scalars {
+  index: number;
+  loss: number | null;
+  values: Record<string, number>;
+  loops: Record<string, number | string>;
+}
+
+/** What a stream says, read as far as everybody needs it. */
+export type StreamMessage =
+  | { type: "hello"; seq: number; run: string; attempt: number; protocol: number }
+  | { type: "graph"; seq: number; graph: GraphModel }
+  | { type: "step"; seq: number; record: StepRecord }
+  | { type: "scalars"; seq: number; scalars: Scalars }
+  | { type: "binding"; seq: number; binding: Binding }
+  | { type: "gradient"; seq: number; gradient: NamedGradient }
+  | { type: "output"; seq: number; output: Output }
+  | { type: "result"; seq: number; result: Result }
+  | { type: "notice"; seq: number; notice: Notice }
+  | { type: "problem"; seq: number; problem: Problem }
+  | { type: "progress"; seq: number; progress: Progress }
+  | { type: "skipped"; seq: number; steps: number; scalars: Scalars[] }
+  | { type: "done"; seq: number; status: GraphAnswer["status"]; timings: Timings }
+  | { type: "error"; code: string; message: string; hint: string | null; retryAfter: number | null };
+
 export type Complex = [number, number];
 
 /** A tensor's summary with real NaN and infinities in place of their JSON names. */
@@ -57,6 +90,10 @@ export interface Update {
   gradient: Tensor | null;
   /** "Adam", or null for an update by hand. */
   optimizer: string | null;
+  /** lr, betas, weight_decay … as they were when it stepped. */
+  hyperparameters: Record<string, unknown>;
+  /** What the optimizer keeps for the parameter, after the step: exp_avg … */
+  state: Map<string, Tensor>;
 }
 
 /** One pass with its numbers. */
@@ -76,12 +113,49 @@ export interface StepModel {
   updates: Update[];
 }
 
+/** What a slot says of its tensor in six numbers; statistics look at the finite elements. */
+export interface Statistics {
+  numel: number;
+  mean: number | null;
+  std: number | null;
+  nan: number;
+  inf: number;
+}
+
+/** A step as it came; what is in it is read when it is looked at. */
+export interface StepRecord {
+  index: number;
+  graph: string;
+  loss: number | null;
+  /** How many events it has. */
+  events: number;
+  /** What it holds in memory, about. */
+  bytes: number;
+  read(): StepModel;
+  /** `gradient`: what was in `.grad` after backward. Null where the step has none. */
+  statistics(kind: "value" | "gradient", node: string): Statistics | null;
+}
+
 export interface Run {
+  /** Counts the runs of this page: two runs with the same number are the same run, further on. */
+  number: number;
   /** Of the snippet that was run. */
   lines: string[];
-  status: GraphAnswer["status"];
+  /** "lost": the rest cannot be had any more. */
+  status: GraphAnswer["status"] | "running" | "lost";
   graphs: Map<string, GraphModel>;
-  steps: Step[];
+  /** Ordered by index, with gaps where steps were not traced, were skipped, or had to make room. */
+  steps: StepRecord[];
+  /** Iterations that are known of, those without a step included. */
+  iterations: number;
+  /** There are several steps, or it is known that there will be. */
+  looping: boolean;
+  curves: import("./curves.js").Curves;
+  progress: Progress | null;
+  /** Steps that the server or the network left out. */
+  skipped: number;
+  /** Steps that this page has let go of, to keep its memory bounded. */
+  thinned: number;
   bindings: Binding[];
   gradients: NamedGradient[];
   output: Output[];
@@ -101,13 +175,26 @@ export interface Selection {
 export type Trouble =
   | { kind: "busy"; retryAfter: number; message: string }
   | { kind: "refused"; message: string; hint: string | null }
-  | { kind: "unreachable"; message: string };
+  | { kind: "unreachable"; message: string }
+  | { kind: "lost"; message: string };
+
+/** How the connection of a running run is. */
+export interface Link {
+  state: "fine" | "lost" | "resumed";
+  /** Steps that are missing since it was lost. */
+  missed: number;
+}
 
 export interface State {
   phase: "idle" | "running" | "done" | "stopped" | "trouble";
   run: Run | null;
   /** Place in `run.steps`, not the step's own index. */
   step: number;
+  /** The newest step is shown as it comes. */
+  live: boolean;
+  link: Link;
+  /** Curves of the run before, to compare with. */
+  previous: import("./curves.js").Curves | null;
   selection: Selection | null;
   /** The line of the code that happens, where it is not that of what is selected. */
   line: number | null;
@@ -121,7 +208,9 @@ export interface State {
 
 export type Message =
   | { type: "run" }
-  | { type: "answer"; run: Run }
+  | { type: "received"; run: Run }
+  | { type: "live"; live: boolean }
+  | { type: "link"; link: Link }
   | { type: "stopped" }
   | { type: "trouble"; trouble: Trouble }
   | { type: "health"; health: Health }

@@ -1,12 +1,20 @@
 /** What the page is showing: (state, message) -> state. Pure. */
 
-/** @import {Message, Run, State} from "./model.d.ts" */
+/** @import {Message, Run, State, StepRecord} from "./model.d.ts" */
+
+/** @type {State["link"]} */
+const FINE = { state: "fine", missed: 0 };
+/** A run with fewer losses is nothing to compare with. */
+const COMPARABLE = 3;
 
 /** @type {State} */
 export const START = {
   phase: "idle",
   run: null,
   step: 0,
+  live: true,
+  link: FINE,
+  previous: null,
   selection: null,
   line: null,
   open: new Map(),
@@ -24,9 +32,14 @@ export const START = {
 export function next(state, message, toggle) {
   switch (message.type) {
     case "run":
-      return { ...state, phase: "running", trouble: null };
-    case "answer":
-      return answered(state, message.run);
+      return { ...state, phase: "running", live: true, link: FINE, trouble: null };
+    case "received":
+      return received(state, message.run);
+    case "live":
+      if (message.live === state.live) return state;
+      return message.live ? { ...stepped(state, lastPlace(state.run)), live: true } : { ...state, live: false };
+    case "link":
+      return { ...state, link: message.link };
     case "stopped":
       return state.phase === "running" ? { ...state, phase: "stopped" } : state;
     case "trouble":
@@ -70,19 +83,83 @@ function same(a, b) {
 }
 
 /**
- * @param {State} state
+ * @param {Run | null} run
+ * @returns {number} of the newest step. What a snippet computes after its last loss, such as a number to print, makes a
+ *   step too, but nobody wants to be shown that first
+ */
+function lastPlace(run) {
+  const steps = run?.steps ?? [];
+  const last = Math.max(steps.length - 1, 0);
+  return steps[last]?.loss === null && typeof steps[last - 1]?.loss === "number" ? last - 1 : last;
+}
+
+/**
+ * @param {StepRecord[]} steps
+ * @param {number} index a step's own
+ * @returns {number} its place, or that of the last one before it; at least 0
+ */
+export function placeOf(steps, index) {
+  let low = 0;
+  let high = steps.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((steps[middle]?.index ?? 0) <= index) low = middle + 1;
+    else high = middle;
+  }
+  return Math.max(low - 1, 0);
+}
+
+/**
  * @param {Run} run
+ * @param {number} index of a step
+ * @returns {string} `Step 42 of 100`
+ */
+export function stepText({ iterations }, index) {
+  if (index >= iterations) return `After step ${iterations.toLocaleString("en-US")}`;
+  return `Step ${(index + 1).toLocaleString("en-US")} of ${iterations.toLocaleString("en-US")}`;
+}
+
+/**
+ * @param {State} state
+ * @param {Run} run a new one, or more of the same
  * @returns {State} what was open or selected stays so where the structure is the same
  */
-function answered(state, run) {
-  const last = Math.max(run.steps.length - 1, 0);
-  const step = state.run?.steps.length === run.steps.length ? state.step : last;
-  const alike = run.steps[step]?.graph === state.run?.steps[state.step]?.graph;
+function received(state, run) {
+  const before = state.run;
+  const fresh = before?.number !== run.number;
+  const step = fresh ? firstPlace(state, run) : placeAgain(state, run);
+  const alike = run.steps[step]?.graph === before?.steps[state.step]?.graph;
   const stays = state.selection?.type === "line" || alike;
+  const comparable = fresh && (before?.curves.loss?.length ?? 0) >= COMPARABLE;
   return {
-    ...state, phase: "done", run, step, trouble: null, stale: false,
-    selection: stays ? state.selection : null, line: null,
+    ...state, run, step,
+    phase: run.status === "running" ? "running" : "done",
+    stale: fresh ? false : state.stale,
+    previous: comparable ? (before?.curves ?? null) : state.previous,
+    selection: stays ? state.selection : null,
+    line: run.steps[step] === before?.steps[state.step] ? state.line : null,
   };
+}
+
+/**
+ * @param {State} state
+ * @param {Run} run that was not shown before
+ * @returns {number} where the page was in the run before, if this one is as long and all there; else the newest step
+ */
+function firstPlace(state, run) {
+  const sameLength = run.status !== "running" && state.run?.steps.length === run.steps.length;
+  return sameLength ? state.step : lastPlace(run);
+}
+
+/**
+ * @param {State} state
+ * @param {Run} run
+ * @returns {number}
+ */
+function placeAgain(state, run) {
+  const shown = state.run?.steps[state.step];
+  if (!shown || (state.live && run.steps.length !== state.run?.steps.length)) return lastPlace(run);
+  return placeOf(run.steps, shown.index);
 }
 
 /**
@@ -95,5 +172,5 @@ function stepped(state, wanted) {
   const step = Math.max(0, Math.min(steps.length - 1, wanted));
   if (step === state.step || !steps[step]) return state;
   const stays = state.selection?.type === "line" || steps[step].graph === steps[state.step]?.graph;
-  return { ...state, step, selection: stays ? state.selection : null, line: null };
+  return { ...state, step, live: false, selection: stays ? state.selection : null, line: null };
 }

@@ -1,7 +1,8 @@
-/** The server's JSON answer -> plain objects with indices. Numbers are revived one step at a time. */
+/** The server's JSON -> plain objects with indices. Numbers are revived one step at a time. */
 
 /**
- * @import {GraphAnswer, GraphModel, Run, Step, StepModel, Tensor} from "./model.d.ts"
+ * @import {GraphAnswer, GraphModel, Scalars, Statistics, Step, StepModel, StepRecord} from "./model.d.ts"
+ * @import {StreamMessage, Tensor} from "./model.d.ts"
  * @import {Graph, Step as StepSummary, TensorSummary} from "./contract.d.ts"
  */
 
@@ -11,32 +12,127 @@ const SPELLED = new Map([
   ["-Infinity", -Infinity],
 ]);
 
+/** Bytes in memory for each character of JSON that was read: objects are larger than their text. */
+const SWELLING = 3;
+
+/**
+ * @param {string} line of NDJSON
+ * @returns {StreamMessage | null} null for a type that this page does not know
+ * @throws {SyntaxError} when it is no JSON
+ */
+export function readLine(line) {
+  const message = JSON.parse(line);
+  if (message?.type === "graph") return { type: "graph", seq: message.seq, graph: indexGraph(message) };
+  if (message?.type === "step") {
+    return { type: "step", seq: message.seq, record: new SpelledStep(message, line.length * SWELLING) };
+  }
+  return plainMessage(message);
+}
+
 /**
  * @param {GraphAnswer} answer
- * @param {string} [code] the snippet
- * @returns {Run}
+ * @returns {Generator<StreamMessage>} the messages that would have said the same
  */
-export function readAnswer(answer, code = "") {
-  return {
-    lines: code.split("\n"),
-    status: answer.status,
-    graphs: new Map(answer.graphs.map((graph) => [graph.id, indexGraph(graph)])),
-    steps: answer.steps,
-    bindings: answer.bindings,
-    gradients: answer.gradients ?? [],
-    output: answer.output,
-    result: answer.result ?? null,
-    problem: answer.problem ?? null,
-    notices: answer.notices ?? [],
-    timings: answer.timings,
-  };
+export function* messagesOf(answer) {
+  let seq = 0;
+  for (const graph of answer.graphs) yield { type: "graph", seq: (seq += 1), graph: indexGraph(graph) };
+  for (const step of answer.steps) yield { type: "step", seq: (seq += 1), record: new SpelledStep(step, 0) };
+  for (const binding of answer.bindings) yield { type: "binding", seq: (seq += 1), binding };
+  for (const gradient of answer.gradients ?? []) yield { type: "gradient", seq: (seq += 1), gradient };
+  for (const output of answer.output) yield { type: "output", seq: (seq += 1), output };
+  for (const notice of answer.notices ?? []) yield { type: "notice", seq: (seq += 1), notice };
+  if (answer.result) yield { type: "result", seq: (seq += 1), result: answer.result };
+  if (answer.problem) yield { type: "problem", seq: (seq += 1), problem: answer.problem };
+  yield { type: "done", seq: seq + 1, status: answer.status, timings: answer.timings };
+}
+
+/** @implements {StepRecord} */
+class SpelledStep {
+  #step;
+
+  /**
+   * @param {Step} step
+   * @param {number} bytes
+   */
+  constructor(step, bytes) {
+    this.index = step.index;
+    this.graph = step.graph;
+    this.loss = numberOf(step.loss);
+    this.events = step.events.length;
+    this.bytes = bytes;
+    this.#step = step;
+  }
+
+  read() {
+    return readStep(this.#step);
+  }
+
+  /**
+   * @param {"value" | "gradient"} kind
+   * @param {string} node
+   * @returns {Statistics | null}
+   */
+  statistics(kind, node) {
+    const { values, leaf_grads: leafGrads, grads } = this.#step;
+    const found = kind === "value" ? values[node] : (leafGrads?.[node] ?? grads[node]);
+    if (!found) return null;
+    const { numel, mean, std, nan, inf } = found;
+    return { numel, mean: numberOf(mean), std: numberOf(std), nan, inf };
+  }
+}
+
+/**
+ * The messages that both spellings share, but that JSON spells NaN and infinities.
+ *
+ * @param {any} message
+ * @returns {StreamMessage | null}
+ */
+export function plainMessage(message) {
+  const { type, seq, ...rest } = message ?? {};
+  switch (type) {
+    case "hello":
+      return { type, seq, run: rest.run_id, attempt: rest.attempt, protocol: rest.protocol };
+    case "scalars":
+      return { type, seq, scalars: scalarsOf(rest) };
+    case "binding":
+      return { type, seq, binding: rest };
+    case "gradient":
+      return { type, seq, gradient: rest };
+    case "output":
+      return { type, seq, output: rest };
+    case "result":
+      return { type, seq, result: rest };
+    case "notice":
+      return { type, seq, notice: rest };
+    case "problem":
+      return { type, seq, problem: rest };
+    case "progress":
+      return { type, seq, progress: rest };
+    case "skipped":
+      return { type, seq: rest.last, steps: rest.steps, scalars: rest.scalars.map(scalarsOf) };
+    case "done":
+      return { type, seq, status: rest.status, timings: rest.timings };
+    case "error":
+      return { type, code: rest.code, message: rest.message, hint: rest.hint, retryAfter: rest.retry_after };
+    default:
+      return null;
+  }
+}
+
+/**
+ * @param {any} message
+ * @returns {Scalars}
+ */
+function scalarsOf({ index, loss, values, loops }) {
+  const numbers = Object.entries(values).map(([name, value]) => [name, numberOf(value) ?? NaN]);
+  return { index, loss: numberOf(loss), values: Object.fromEntries(numbers), loops };
 }
 
 /**
  * @param {Graph} graph
  * @returns {GraphModel}
  */
-function indexGraph(graph) {
+export function indexGraph(graph) {
   /** @type {GraphModel} */
   const model = {
     id: graph.id,
@@ -79,11 +175,12 @@ export function readStep(step) {
  * @param {NonNullable<StepSummary["updates"]>[number]} update
  * @returns {import("./model.d.ts").Update}
  */
-function updateOf({ parameter, name, before, after, gradient, optimizer }) {
+function updateOf({ parameter, name, before, after, gradient, optimizer, hyperparameters, state }) {
   const read = (/** @type {TensorSummary | null | undefined} */ summary) => (summary ? tensorOf(summary) : null);
   return {
     parameter, name: name ?? null, optimizer: optimizer ?? null,
     before: read(before), after: read(after), gradient: read(gradient),
+    hyperparameters: hyperparameters ?? {}, state: revive(state ?? {}),
   };
 }
 

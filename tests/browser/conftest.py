@@ -75,6 +75,7 @@ def open_page(server: Served, browser: Browser) -> Iterator[Open]:
         first_visit: bool = False,
         motion: bool = True,
         expected: Callable[[str], bool] = lambda _: False,
+        url: str = server.url,
     ) -> Screen:
         context = browser.new_context(
             viewport={"width": width, "height": height},
@@ -84,13 +85,13 @@ def open_page(server: Served, browser: Browser) -> Iterator[Open]:
         if not first_visit:
             context.add_init_script(SEEN)
         page = context.new_page()
-        watch = Watch(urlsplit(server.url).netloc, expected=expected)
+        watch = Watch(urlsplit(url).netloc, expected=expected)
         page.on("console", watch.console)
         page.on("pageerror", lambda error: watch.faults.append(f"uncaught: {error}"))
         page.on("request", watch.request)
         opened.append((page, watch))
         screen = Screen(page)
-        page.goto(server.url)
+        page.goto(url)
         screen.wait()
         if code is not None:
             screen.run(code)

@@ -1,6 +1,7 @@
 /** Graphs for the tests, as `POST /api/graph` would answer them. */
 
-import { readAnswer } from "../../frontend/src/wire.js";
+import { Recording } from "../../frontend/src/recording.js";
+import { messagesOf } from "../../frontend/src/wire.js";
 
 /** @param {string} id @param {object} [fields] */
 export function node(id, fields = {}) {
@@ -22,12 +23,21 @@ export function edges(text) {
   });
 }
 
+/** @param {object} graph @param {object[]} [steps] @param {string} [status] */
+export function recordingOf(graph, steps = [], status = "ok") {
+  const recording = new Recording("");
+  const answer = {
+    status, graphs: [{ id: "g", groups: [], ...graph }], bindings: [], output: [], result: null, problem: null, notices: [],
+    steps: steps.map((step, index) => ({ index, graph: "g", events: [], values: {}, outputs: {}, grads: {}, edge_grads: {}, updates: [], ...step })),
+    timings: { queue: 0, run: 0, trace: 0, encode: 0, total: 0 },
+  };
+  for (const message of messagesOf(answer)) if (message.type !== "done" || status !== "running") recording.take(message);
+  return recording;
+}
+
 /** @param {object} graph @param {object[]} [steps] */
 export function runOf(graph, steps = []) {
-  return readAnswer({
-    status: "ok", graphs: [{ id: "g", groups: [], ...graph }], steps, bindings: [], output: [], result: null, problem: null,
-    notices: [], timings: { queue: 0, run: 0, trace: 0, encode: 0, total: 0 },
-  });
+  return recordingOf(graph, steps).snapshot();
 }
 
 /** @param {object} graph */

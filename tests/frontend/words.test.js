@@ -6,7 +6,7 @@ import { chipsOf, repeats } from "../../frontend/src/panels/marks.js";
 import { cardOf, cut, textWidth } from "../../frontend/src/stage/card.js";
 import { segmentLabel, sumText } from "../../frontend/src/stage/contribution.js";
 import { hierarchyOf } from "../../frontend/src/layout/hierarchy.js";
-import { numberOf, readStep } from "../../frontend/src/wire.js";
+import { numberOf } from "../../frontend/src/wire.js";
 import { edges, node, runOf, scalar } from "./graphs.js";
 
 /** b = a * 3; c = b * b; d = b + c at a = 2. */
@@ -31,7 +31,7 @@ function meeting() {
     leaf_grads: {}, loss: 42, loss_node: "n3", updates: [],
   };
   const run = runOf(graph, [step]);
-  return { run, graph: run.graphs.get("g"), step: readStep(run.steps[0]) };
+  return { run, graph: run.graphs.get("g"), step: run.steps[0].read() };
 }
 
 const segment = (/** @type {string[]} */ ...own) => ({ id: "s", container: "", from: {}, to: {}, edges: own, labelled: own });

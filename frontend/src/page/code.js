@@ -95,7 +95,7 @@ export class Code {
   /** @param {State} state */
   #annotate(state) {
     const { run } = state;
-    const problem = run?.problem;
+    const problem = run?.status === "cancelled" ? null : run?.problem; // that it was stopped is no fault of the line
     const chips = run ? chipsOf(run, subjectOf(state), run.lines) : [];
     const span = problem?.line ? spanOf(problem, problem.line) : null;
     this.#editor.mark({ chips, problem: problem && span ? { ...problem, span } : null });

@@ -41,6 +41,6 @@ export function commandOf(event, pointed) {
   const onStage = target.closest(".stage-svg") !== null;
   if (onStage) return pointed || !event.key.startsWith("Arrow") && event.key !== " " ? command : null;
   if (event.key === " " && target.closest(PRESSED)) return null;
-  if (target.matches("input[type=range]:not(.scrubber)") && !event.shiftKey && event.key !== " ") return null;
+  if (target.matches("input[type=range]:not(.scrubber), [role=slider]") && !event.shiftKey && event.key !== " ") return null;
   return target.closest(".scroll") && /^(Home|End)$/.test(event.key) ? null : command;
 }

@@ -99,6 +99,7 @@ export class PictureOnStage {
   /** @param {State} state */
   async #draw(state) {
     const found = subjectOf(state);
+    if (!found && state.phase === "running") return; // no step has come yet: what is shown stays
     const empty = !found || found.graph.nodes.size === 0;
     part("empty").hidden = !empty || state.run === null;
     part("dock").hidden = empty;
@@ -128,7 +129,7 @@ export class PictureOnStage {
    * @param {number} asked
    */
   async #drawGraph({ run, graph, step }, state, asked) {
-    const look = { steady: run.steps.length > 1, room: part("stage").clientWidth };
+    const look = { steady: run.looping, room: part("stage").clientWidth };
     const subject = { graph, step, look };
     const open = state.open.get(graph.id);
     if (!open) {

@@ -13,6 +13,7 @@ import { narrate, positionText } from "../narration.js";
 import { Timeline } from "../panels/timeline.js";
 import { phasesOf, placed } from "../phases.js";
 import { durations, moved, REST } from "../player.js";
+import { stepText } from "../run.js";
 import { ARRIVAL, Motion } from "../stage/motion.js";
 import { Score } from "../stage/moment.js";
 import { commandOf } from "./keys.js";
@@ -79,8 +80,10 @@ export class Playing {
       get steps() {
         return steps().length;
       },
-      growing: false,
-      length: (step) => steps()[step]?.events.length ?? 0,
+      get growing() {
+        return store.state.run?.status === "running";
+      },
+      length: (step) => steps()[step]?.events ?? 0,
       duration: (step, at) => this.#lasting(step)[at] ?? 1000,
     };
     store.watch((state, before) => this.#heard(state, before));
@@ -124,6 +127,7 @@ export class Playing {
     if (this.#position.step !== this.#store.state.step && this.#reel.steps > 0) {
       this.#store.send({ type: "step", step: this.#position.step });
     }
+    if (!this.#position.full) this.#store.send({ type: "live", live: false });
     this.#show();
     this.#wake();
   }
@@ -191,9 +195,8 @@ export class Playing {
    * @param {State} before
    */
   #changed({ run, step }, { run: old }) {
-    const [first] = run?.steps ?? [];
-    const goesOn = first !== undefined && old?.steps[0] === first && (run?.steps.length ?? 0) >= old.steps.length;
-    this.do(goesOn ? { type: "grown" } : { type: "load", step });
+    if (!run || run.number !== old?.number) this.do({ type: "load", step });
+    else if (step !== this.#position.step) this.do({ type: "show", step });
   }
 
   /** @param {Selection} selection chosen by hand: the playhead goes there */
@@ -247,8 +250,8 @@ export class Playing {
     const key = this.#score ?? this.#store.state;
     const known = this.#durations.get(key);
     if (known) return known;
-    const events = this.#store.state.run?.steps[step]?.events ?? [];
-    const made = durations(events, (i) => this.#score?.isVisible(i) ?? true);
+    const record = this.#store.state.run?.steps[step];
+    const made = durations(record ? stepOf(record).events : [], (i) => this.#score?.isVisible(i) ?? true);
     this.#durations.set(key, made);
     return made;
   }
@@ -258,7 +261,9 @@ export class Playing {
     const { run, step } = this.#store.state;
     const phases = subject ? placed(phasesOf(subject.step, subject.graph)) : [];
     const events = subject?.step.events.length ?? 0;
-    this.#timeline.measure({ phases, events, steps: run?.steps.length ?? 0, step, loss: subject?.step.loss ?? null });
+    const words = subject ? stepText(subject.run, subject.step.index).toLowerCase() : "";
+    const loss = subject?.step.loss ?? null;
+    this.#timeline.measure({ phases, events, steps: run?.steps.length ?? 0, step, words, loss });
   }
 
   #show() {

@@ -1,8 +1,6 @@
 /** What the page is about at this moment: one step of a run, and its graph. */
 
-/** @import {GraphModel, Run, State, Step, StepModel} from "../model.d.ts" */
-
-import { readStep } from "../wire.js";
+/** @import {GraphModel, Run, State, StepModel, StepRecord} from "../model.d.ts" */
 
 /** @typedef {{run: Run, graph: GraphModel, step: StepModel}} Subject */
 
@@ -14,18 +12,18 @@ const steps = new WeakMap();
  * @returns {Subject | null} the same step object each time
  */
 export function subjectOf({ run, step: place }) {
-  const raw = run?.steps[place];
-  const graph = run?.graphs.get(raw?.graph ?? "");
-  if (!run || !raw || !graph) return null;
-  return { run, graph, step: stepOf(raw) };
+  const record = run?.steps[place];
+  const graph = run?.graphs.get(record?.graph ?? "");
+  if (!run || !record || !graph) return null;
+  return { run, graph, step: stepOf(record) };
 }
 
 /**
- * @param {Step} raw
+ * @param {StepRecord} record
  * @returns {StepModel} the same object each time
  */
-export function stepOf(raw) {
-  const step = steps.get(raw) ?? readStep(raw);
-  steps.set(raw, step);
+export function stepOf(record) {
+  const step = steps.get(record) ?? record.read();
+  steps.set(record, step);
   return step;
 }

@@ -17,16 +17,28 @@ export function tellOutput(store, actions) {
   store.watch((state, before) => {
     document.body.dataset.phase = state.phase;
     part("summary").textContent = summary(state, subjectOf(state)?.graph.nodes.size ?? 0);
-    showOutput(part("output-body"), state, actions);
+    tellEnd(part("output-body"), () => showOutput(part("output-body"), state, actions));
     if (state.phase !== before.phase) part("live").textContent = announcement(state);
   });
+}
+
+/**
+ * Who has read to the end stays there when more comes.
+ *
+ * @param {HTMLElement} host
+ * @param {() => void} tell
+ */
+function tellEnd(host, tell) {
+  const scrolled = host.scrollTop > 0 && host.scrollTop + host.clientHeight >= host.scrollHeight - 4;
+  tell();
+  if (scrolled) host.scrollTop = host.scrollHeight;
 }
 
 /** @param {State} state */
 function announcement({ phase, run, trouble }) {
   return {
     idle: "", running: "running", stopped: "stopped", trouble: trouble?.message ?? "",
-    done: run?.problem ? `${run.problem.kind} in line ${run.problem.line ?? "?"}: ${run.problem.message}` : "done",
+    done: run?.status === "cancelled" ? "stopped" : run?.problem ? `${run.problem.kind} in line ${run.problem.line ?? "?"}: ${run.problem.message}` : "done",
   }[phase];
 }
 

@@ -3,6 +3,7 @@
 /** @import {GraphModel, GraphNode, Run, Selection, StepModel, Tensor} from "../model.d.ts" */
 
 import { countText, durationText, numberText } from "../number.js";
+import { stepText } from "../run.js";
 import { nodeTitle } from "../stage/card.js";
 import { contributions, lossName, sumText } from "../stage/contribution.js";
 import { gradText, shapeText, valueText } from "../tensor.js";
@@ -150,11 +151,9 @@ function overview({ run, graph, step, onSelect }) {
   const count = (/** @type {(node: GraphNode) => boolean} */ test) => nodes.filter(test).length;
   const leaves = nodes.filter((node) => node.kind === "leaf");
   const numbers = leaves.reduce((sum, node) => sum + (step.values.get(node.id)?.numel ?? 0), 0);
-  const several = run.steps.length > 1;
-  const place = run.steps.findIndex(({ index }) => index === step.index);
   const breaks = count((node) => node.kind === "break");
   return html`
-    <h2><span class="name">${several ? `Step ${place + 1} of ${run.steps.length.toLocaleString("en-US")}` : "This run"}</span></h2>
+    <h2><span class="name">${run.looping ? stepText(run, step.index) : "This run"}</span></h2>
     ${facts([
       ["ops", count((node) => node.kind === "op").toLocaleString("en-US")],
       ["leaves", leaves.length ? `${leaves.length.toLocaleString("en-US")} with ${countText(numbers, "number")} to learn` : "none"],
@@ -166,7 +165,7 @@ function overview({ run, graph, step, onSelect }) {
     ])}
     ${gradientCard(leaves, step)}
     ${updatesCard(step, graph, (id) => onSelect({ type: "node", id }))}
-    ${card("Where the time went", facts(timeRows(run)))}
+    ${run.timings.total > 0 ? card("Where the time went", facts(timeRows(run))) : nothing}
     <p class="quiet hint">Choose a node or an edge to see its value, its gradient and the chain rule there.</p>
   `;
 }

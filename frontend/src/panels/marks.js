@@ -2,6 +2,7 @@
 
 /** @import {Binding, GraphModel, Run, StepModel} from "../model.d.ts" */
 
+import { placeOf } from "../run.js";
 import { cut, nodeTitle } from "../stage/card.js";
 import { gradText, valueText } from "../tensor.js";
 
@@ -44,7 +45,9 @@ export function chipsOf(run, shown, lines) {
  * @returns {string} the value that the name had in the step that is shown; "" when that step has no such node
  */
 function shownText({ line, node, step }, run, shown) {
-  if (!shown || node === null || step === null || run.steps[step]?.graph !== shown.graph.id) return "";
+  if (!shown || node === null || step === null) return "";
+  const record = run.steps[placeOf(run.steps, step)];
+  if (record?.index !== step || record.graph !== shown.graph.id) return "";
   const updates = shown.step.events.some((event) => event.phase === "update" && event.node === node && event.line === line);
   const update = updates ? shown.step.updates.find(({ parameter }) => parameter === node) : undefined;
   return valueText(update?.after ?? shown.step.values.get(node));

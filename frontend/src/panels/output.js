@@ -35,13 +35,13 @@ export function showOutput(host, state, actions) {
  * @param {Actions} actions
  */
 function troubleCard(trouble, { onRetry }) {
-  const title = { busy: "The server is busy", refused: "The server refused", unreachable: "No connection" }[trouble.kind];
+  const title = { busy: "The server is busy", refused: "The server refused", unreachable: "No connection", lost: "The rest of the run is lost" }[trouble.kind];
   return html`<div class="problem" data-trouble=${trouble.kind}>
     <strong>${title}</strong>
     <p>${trouble.message}</p>
     ${trouble.kind === "refused" && trouble.hint ? html`<p>${trouble.hint}</p>` : nothing}
     ${trouble.kind === "busy" ? html`<p>Try again in ${countText(trouble.retryAfter, "second")}.</p>` : nothing}
-    <button class="button" @click=${onRetry}>Try again</button>
+    <button class="button" @click=${onRetry}>${trouble.kind === "lost" ? "Run again" : "Try again"}</button>
   </div>`;
 }
 
@@ -52,15 +52,40 @@ function troubleCard(trouble, { onRetry }) {
 function runView(run, actions) {
   const { problem, result, notices } = run;
   return html`
-    ${problem ? problemCard(problem, actions) : nothing}
+    ${run.status === "cancelled" ? stoppedNotice(run, actions) : nothing}
+    ${problem && run.status !== "cancelled" ? problemCard(problem, actions) : nothing}
     <div class="printed">${cutMiddle(run.output).map((piece) => printed(piece, actions))}</div>
     ${result
       ? html`<button class="print result" data-result @click=${() => actions.onLine(result.line)}>${result.text}</button>`
       : nothing}
+    ${leftOut(run)}
     ${notices.map(
       ({ message, line }) => html`<p class="notice">${message}${line === null ? nothing : html` (${lineLink(line, actions)})`}</p>`,
     )}
-    ${problem || result || notices.length > 0 || run.output.length > 0 ? nothing : html`<p class="quiet">Nothing was printed.</p>`}
+    ${run.status === "running" || problem || result || notices.length > 0 || run.output.length > 0 ? nothing : html`<p class="quiet">Nothing was printed.</p>`}
+  `;
+}
+
+/**
+ * @param {Run} run
+ * @param {Actions} actions
+ */
+function stoppedNotice({ problem }, actions) {
+  const line = problem?.line ?? null;
+  return html`<p class="notice">
+    Stopped${line === null ? nothing : html` in ${lineLink(line, actions)}`}. What had come until then is shown.
+  </p>`;
+}
+
+/**
+ * Steps that are not there are never silently missing.
+ *
+ * @param {Run} run
+ */
+function leftOut({ skipped, thinned }) {
+  return html`
+    ${skipped > 0 ? html`<p class="notice" data-skipped>${countText(skipped, "step")} came faster than they could be sent, and were skipped; the charts have them.</p>` : nothing}
+    ${thinned > 0 ? html`<p class="notice" data-thinned>${countText(thinned, "step")} made room for newer ones; the charts have them.</p>` : nothing}
   `;
 }
 
@@ -110,7 +135,7 @@ function printed(piece, { onLine }) {
 
 const ENDED = {
   ok: "ran in", error: "failed after", timeout: "stopped after", memory: "stopped after", crashed: "crashed after",
-  cancelled: "stopped after",
+  cancelled: "stopped after", running: "running\u2026", lost: "connection lost",
 };
 
 /**
@@ -120,7 +145,8 @@ const ENDED = {
  */
 export function summary(state, nodes) {
   if (!state.run) return state.phase === "running" ? "running\u2026" : "";
-  const parts = [`${ENDED[state.run.status]} ${durationText(state.run.timings.total)}`, countText(nodes, "node")];
+  const { status, timings } = state.run;
+  const parts = [timings.total > 0 ? `${ENDED[status]} ${durationText(timings.total)}` : ENDED[status], countText(nodes, "node")];
   if (state.health) parts.push(safety(state.health));
   return parts.join(" \u00b7 ");
 }

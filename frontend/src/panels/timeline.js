@@ -24,6 +24,7 @@ const TOLD_APART = 60;
  * @property {number} events
  * @property {number} steps
  * @property {number} step
+ * @property {string} words `step 42 of 100`
  * @property {number | null} loss
  */
 
@@ -51,7 +52,7 @@ export class Timeline {
   #host;
   #onWish;
   /** @type {Extent} */
-  #extent = { phases: [], events: 0, steps: 0, step: 0, loss: null };
+  #extent = { phases: [], events: 0, steps: 0, step: 0, words: "", loss: null };
 
   /**
    * @param {HTMLElement} host
@@ -140,7 +141,7 @@ export class Timeline {
   /** @param {Extent} extent */
   measure(extent) {
     this.#extent = extent;
-    const { phases, events, steps, step, loss } = extent;
+    const { phases, events, steps, step, words, loss } = extent;
     const wish = this.#onWish;
     render(
       phases.map(
@@ -161,7 +162,6 @@ export class Timeline {
     slider.max = String(Math.max(1, steps));
     slider.value = String(step + 1);
     this.#part("steps").hidden = steps < 2;
-    const words = `step ${(step + 1).toLocaleString("en-US")} of ${steps.toLocaleString("en-US")}`;
     slider.setAttribute("aria-valuetext", words);
     const said = html`<strong>${words}</strong> <span class="step-loss">${loss === null ? "" : `loss ${numberText(loss)}`}</span>`;
     render(said, /** @type {HTMLElement} */ (this.#host.querySelector("[data-step]")));

@@ -1,0 +1,180 @@
+"""A run while it runs: it streams, is stopped, followed, resumed; and what the page says when that fails."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open
+from tests.browser.proxy import network
+from tests.browser.screen import EXPRESSION, TRAINING, Screen
+from tests.serving import Served, serve
+
+ENDLESS = """w = torch.tensor(5.0, requires_grad=True)
+while True:
+    loss = (w - 2) ** 2
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.001 * w.grad
+    w.grad = None
+"""
+
+LONG = """w = torch.tensor(5.0, requires_grad=True)
+for i in range(300):
+    loss = (w - 2) ** 2
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.01 * w.grad
+    w.grad = None
+    x = torch.randn(600, 600)
+    x @ x
+"""
+
+STEPS = "() => Number(document.querySelector('.plot').getAttribute('aria-valuemax'))"
+SHOWN = "() => Number(document.querySelector('.plot').getAttribute('aria-valuenow'))"
+
+
+def start(screen: Screen, code: str) -> Page:
+    """Run it without waiting for its end."""
+    screen.type(code)
+    screen.page.keyboard.press("ControlOrMeta+Enter")
+    return screen.page
+
+
+def at_least(page: Page, steps: int) -> None:
+    page.wait_for_function(
+        "n => document.body.dataset.phase === 'running' && document.querySelector('.plot') !== null"
+        " && Number(document.querySelector('.plot').getAttribute('aria-valuemax')) >= n",
+        arg=steps,
+        timeout=60_000,
+    )
+
+
+def test_the_graph_is_there_while_the_snippet_still_runs(open_page: Open) -> None:
+    page = start(screen := open_page(), ENDLESS)
+    expect(screen.node("w")).to_be_visible()
+    at_least(page, 20)
+    expect(page.locator("[data-progress]")).to_contain_text("step")
+    expect(page.locator("#charts")).to_be_visible()
+    at_least(page, page.evaluate(STEPS) + 20)
+    assert page.evaluate(SHOWN) > 20
+    page.click("#stop")
+    screen.wait()
+
+
+def test_stopping_in_the_middle_keeps_what_came(open_page: Open) -> None:
+    page = start(screen := open_page(), ENDLESS)
+    at_least(page, 30)
+    page.click("#stop")
+    screen.wait()
+    assert page.evaluate(STEPS) >= 30
+    assert page.evaluate(SHOWN) == page.evaluate(STEPS)
+    expect(screen.node("w")).to_be_visible()
+    expect(page.locator("#output-body")).to_contain_text("Stopped in line")
+    expect(page.locator("#summary")).to_have_text(re.compile("^stopped after"))
+    assert page.locator("[data-failure], [data-problem]").count() == 0
+    expect(page.locator("[data-progress], [data-live]")).to_have_count(0)
+    screen.run(EXPRESSION)
+    assert screen.words(screen.node("z"))[1] == "z = 20.0"
+    expect(page.locator("#charts")).to_be_hidden()
+
+
+def test_live_is_left_by_choosing_a_step_and_taken_up_again(open_page: Open) -> None:
+    page = start(screen := open_page(), ENDLESS)
+    at_least(page, 20)
+    live = page.locator("[data-live]")
+    expect(live).to_have_attribute("aria-pressed", "true")
+    page.locator(".plot").focus()
+    page.keyboard.press("Home")
+    expect(live).to_have_attribute("aria-pressed", "false")
+    at_least(page, page.evaluate(STEPS) + 20)
+    assert page.evaluate(SHOWN) == 1
+    live.click()
+    expect(live).to_have_attribute("aria-pressed", "true")
+    page.wait_for_function("() => Number(document.querySelector('.plot').getAttribute('aria-valuenow')) > 40")
+    page.click("#stop")
+    screen.wait()
+
+
+def test_a_lost_connection_resumes_and_nothing_is_missed(open_page: Open, server: Served) -> None:
+    with network(server.url) as between:
+        screen = open_page(url=between.url, expected=lambda text: "WebSocket connection" in text)
+        page = start(screen, LONG)
+        at_least(page, 10)
+        between.cut()
+        link = page.locator("[data-link]")
+        expect(link).to_have_text(re.compile("^connection lost, resuming"))
+        expect(screen.node("w")).to_be_visible()
+        between.mend()
+        expect(link).to_have_text("resumed, nothing missed")
+        screen.wait()
+        assert page.evaluate(STEPS) == 300
+        expect(page.locator("#chart-words")).to_contain_text("loss over 300 points")
+        assert page.locator("[data-skipped]").count() == 0
+        expect(page.locator("#summary")).to_have_text(re.compile("^ran in"))
+        expect(link).to_have_count(0)
+
+
+def test_a_restarted_server_no_longer_knows_the_run_and_its_picture_stays(open_page: Open) -> None:
+    faults = ("WebSocket connection", "ERR_")
+    with serve() as first:
+        screen = open_page(url=first.url, expected=lambda text: any(fault in text for fault in faults))
+        page = start(screen, ENDLESS)
+        at_least(page, 10)
+        port = first.url.rsplit(":", 1)[1].rstrip("/")
+    with serve("--port", port):
+        trouble = page.locator("[data-trouble=lost]")
+        expect(trouble).to_be_visible(timeout=60_000)
+        expect(trouble).to_contain_text("no run")
+        expect(screen.node("w")).to_be_visible()
+        expect(page.locator("#summary")).to_have_text(re.compile("^connection lost"))
+        screen.type(EXPRESSION)
+        trouble.get_by_role("button").click()
+        expect(screen.node("z")).to_be_visible()
+        expect(trouble).to_have_count(0)
+
+
+def test_busy_server_says_when_to_come_back(open_page: Open) -> None:
+    with serve(concurrent_runs=1, queue_length=0) as served:
+        screen = open_page(url=served.url)
+        busy = served.client.post("/api/runs", json={"code": "while True:\n    pass"}).json()
+        start(screen, EXPRESSION.replace("x * y", "x - y"))
+        trouble = screen.page.locator("[data-trouble=busy]")
+        expect(trouble).to_contain_text(re.compile(r"Try again in \d+ second"))
+        assert screen.words(screen.node("z"))[1] == "z = 20.0"
+        served.client.delete(busy["cancel"])
+        trouble.get_by_role("button").click()
+        expect(trouble).to_have_count(0)
+        screen.wait()
+        assert screen.words(screen.node("z"))[1] == "z = \u22121.0"
+
+
+def test_unreachable_server_is_said_and_tried_again(open_page: Open) -> None:
+    faults = ("WebSocket connection", "ERR_")
+    with serve() as first:
+        screen = open_page(url=first.url, expected=lambda text: any(fault in text for fault in faults))
+        port = first.url.rsplit(":", 1)[1].rstrip("/")
+    start(screen, EXPRESSION)
+    trouble = screen.page.locator("[data-trouble=unreachable]")
+    expect(trouble).to_be_visible()
+    assert screen.node("z").count() == 1
+    with serve("--port", port):
+        trouble.get_by_role("button").click()
+        expect(trouble).to_have_count(0)
+        screen.wait()
+
+
+def test_where_no_websocket_comes_through_http_does_and_nothing_is_said(open_page: Open, server: Served) -> None:
+    with network(server.url, sockets=False) as between:
+        screen = open_page(url=between.url, expected=lambda text: "WebSocket connection" in text)
+        assert screen.words(screen.node("z"))[1] == "z = 20.0"
+        screen.run(TRAINING)
+        page = screen.page
+        assert page.evaluate(STEPS) == 6
+        assert page.locator("[data-trouble], [data-link]").count() == 0
+        start(screen, ENDLESS)
+        at_least(page, 20)
+        page.click("#stop")
+        screen.wait()
+        expect(page.locator("#output-body")).to_contain_text("Stopped in line")

@@ -1,0 +1,43 @@
+/** Reads one run as frames and as JSON and compares what the page makes of them: `node spellings.js RUN`. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+
+import { FrameReader } from "../../frontend/src/frames.js";
+import { Recording } from "../../frontend/src/recording.js";
+import { messagesOf } from "../../frontend/src/wire.js";
+
+const { frames, answer } = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const reader = new FrameReader();
+const framed = new Recording("");
+for (const text of frames) {
+  // A buffer of its own for each, as a socket gives them; where in it the numbers lie is as it comes.
+  const bytes = Buffer.from(text, "base64");
+  const message = reader.read(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  if (message) framed.take(message);
+}
+const spelled = new Recording("");
+for (const message of messagesOf(answer)) spelled.take(message);
+
+const [a, b] = [framed.snapshot(), spelled.snapshot()];
+assert.deepEqual([...a.graphs.keys()], [...b.graphs.keys()]);
+for (const [id, graph] of a.graphs) assert.deepEqual(graph, b.graphs.get(id));
+assert.equal(a.steps.length, b.steps.length);
+assert.deepEqual(a.output, b.output);
+assert.deepEqual(a.bindings, b.bindings);
+assert.deepEqual(a.result, b.result);
+a.steps.forEach((step, i) => {
+  const [one, other] = [step.read(), b.steps[i].read()];
+  for (const field of Object.keys(other)) assert.deepEqual(one[field], other[field], `${field} of step ${i}`);
+  for (const id of a.graphs.get(step.graph).nodes.keys()) {
+    for (const kind of ["value", "gradient"]) {
+      assert.deepEqual(step.statistics(kind, id), b.steps[i].statistics(kind, id), `${kind} of ${id} in step ${i}`);
+    }
+  }
+});
+for (const kind of ["loss", "parameter", "gradient"]) {
+  const told = a.curves.of(kind).map(({ name, steps, values }) => [name, steps, values]);
+  assert.deepEqual(told, b.curves.of(kind).map(({ name, steps, values }) => [name, steps, values]));
+  assert.ok(told.length > 0 || kind !== "parameter" || answer.steps.every(({ loss }) => loss === null), `no ${kind}`);
+}
+process.stdout.write(`${a.steps.length} steps are the same\n`);
