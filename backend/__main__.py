@@ -11,7 +11,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import uvicorn
@@ -25,7 +25,19 @@ from backend.settings import Settings
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, whose signals are handled here: the sandbox must be closed after the last connection."""
+    """uvicorn's server, whose signals are handled here: the sandbox must be closed after the last connection.
+
+    `before_shutdown` ends the runs first, for whoever follows one would hold up the end until it is done.
+    """
+
+    def __init__(self, config: uvicorn.Config, before_shutdown: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._before_shutdown = before_shutdown
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let go of every connection."""
+        self._before_shutdown()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -85,8 +97,8 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: str) ->
         ws_max_size=body_limit(settings.code_bytes),
         ws_per_message_deflate=False,  # packed numbers hardly shrink, and every viewer would cost a compression
     )
-    server = Server(config)
     async with app.router.lifespan_context(app):
+        server = Server(config, app.state.serving.runs.stop)
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         sys.stdout.write(f"Chainrule is at http://{shown}:{port} ({_summary(app.state.serving.sandbox.report)})\n")

@@ -59,9 +59,13 @@ class Runs:
         )
         self.limits = RunLimits(**{name: getattr(settings, name) for name in RunLimits.model_fields})
 
-    async def close(self) -> None:
-        """End all runs; whoever follows one is told its end."""
+    def stop(self) -> None:
+        """Cancel all runs; whoever follows one is told its end."""
         self._bus.close()
+
+    async def close(self) -> None:
+        """Stop, and let the workers go."""
+        self.stop()
         await self._workers.close()
 
     @property

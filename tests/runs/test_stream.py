@@ -323,6 +323,28 @@ def test_a_run_started_by_post_goes_on_without_a_viewer() -> None:
         assert json.loads(server.client.get(links["events"]).text.splitlines()[-1])["status"] == "ok"
 
 
+def test_a_server_that_is_stopped_ends_its_runs_and_tells_who_follows() -> None:
+    """`serve` itself fails where the server has not ended some time after SIGTERM."""
+    request = {"code": "import time\nprint('go', flush=True)\ntime.sleep(100)"}
+    with httpx.Client(timeout=SECONDS) as client, contextlib.ExitStack() as stack:
+        with serve(wall_seconds=120) as server:
+            streaming = client.stream(
+                "POST", f"{server.url}/api/runs", json=request, headers={"Accept": "application/x-ndjson"}
+            )
+            lines = stack.enter_context(streaming).iter_lines()
+            assert [json.loads(next(lines))["type"] for _ in range(2)] == ["hello", "output"]
+
+            async def scene() -> int:
+                async with viewing(server.url) as viewer:
+                    await viewer.start("while True:\n    pass")
+                    await viewer.until("hello")
+                    server.process.send_signal(signal.SIGTERM)
+                    return (await viewer.closed())[0]
+
+            assert play(scene()) == 1012
+        assert json.loads(list(lines)[-1])["status"] == "cancelled"
+
+
 # the transcript's two loops
 
 
