@@ -94,9 +94,11 @@ class GraphGroup(Model):
     id: str
     parent: str | None = None
     kind: Literal["module", "function", "loop"]
-    label: str = Field(description='"layer1", "cross_entropy".')
-    type: str | None = Field(None, description='"Linear(64, 256)".')
-    line: int | None = None
+    label: str = Field(description='"layer1", "cross_entropy", "for block in self.blocks", "iteration 3".')
+    type: str | None = Field(None, description='"Linear(64, 256)", "12 iterations".')
+    line: int | None = Field(None, description="Of a loop: the line of its header.")
+    iterations: int | None = Field(None, description="Of a loop: how many of its iterations ran in this step.")
+    iteration: int | None = Field(None, description="Of one iteration in a loop: which, counted from 0.")
 
 
 class Graph(Model):

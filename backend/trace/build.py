@@ -13,7 +13,7 @@ import msgspec
 
 from backend.trace.bindings import Shown, shown_value
 from backend.trace.brief import brief_layout
-from backend.trace.groups import Groups
+from backend.trace.groups import Calls, Groups
 from backend.trace.names import Names
 from backend.trace.nodes import describe_op, describe_source, describe_unseen
 from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, VALUE
@@ -47,10 +47,10 @@ Messages = list[GraphMessage | StepMessage]
 class Builder:
     """Turns steps into messages; remembers which structures were sent."""
 
-    def __init__(self, source: Source, names: Names, module_calls: list[Any], step_bytes: int = 0) -> None:
+    def __init__(self, source: Source, names: Names, calls: Calls, step_bytes: int = 0) -> None:
         self.source = source
         self.names = names
-        self.module_calls = module_calls
+        self.calls = calls
         self.sent: dict[str, Sent] = {}
         self.step_bytes = step_bytes
         """Above so many bytes of numbers, most steps of a graph are brief; 0 for never."""
@@ -63,7 +63,7 @@ class Builder:
         """The step's graph, if its structure is new, and the step. The `last` step is never brief."""
         self.names.resolve(step)
         self._last = (step, summaries)
-        key = key_of(step, summaries, self.module_calls)
+        key = key_of(step, summaries, self.calls.modules)
         known = self._recurring.get(key)
         if known is not None:
             return [self._again(known, step, summaries, last=last)]
@@ -166,7 +166,7 @@ class _Layout:
         self.place: dict[int, int] = {}
         self.edge_place: dict[tuple[int, int], int] = {}
         self.incoming: dict[int, list[int]] = {}
-        self.groups = Groups(step.ops, builder.module_calls)
+        self.groups = Groups(step.ops, builder.calls)
         self.engine_of = {id(n.op): n for n in step.engine if n.op is not None}
         self._mine = {id(op) for op in step.ops}
         self._loss_taken: int | None = None

@@ -1,26 +1,51 @@
-"""Modules and composite functions as groups, so that a large graph has a small first view."""
+"""Modules, loops and composite functions as groups, so that a large graph has a small first view."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
+from backend.trace.iterations import Path
+from backend.trace.recorder import Recorder
 from backend.trace.records import Call, Op, Value
 from backend.wire.messages import Group
 
 _PLAIN = re.compile(r"\b(?:in_features|out_features|num_embeddings|embedding_dim|normalized_shape)=")
 
 
+HEADER: Final = 60
+"""Characters of a loop's header that are told."""
+
+
+class Calls(NamedTuple):
+    """What the recorder knows of all steps: the modules that were called, the loops around each, the loops' headers."""
+
+    modules: list[Any]
+    loops: list[Path]
+    headers: list[tuple[int, str]]
+
+    @classmethod
+    def of(cls, recorder: Recorder) -> Calls:
+        """The recorder's own lists, which grow while it records."""
+        return cls(recorder.module_calls, recorder.module_loops, recorder.loop_headers)
+
+
 class Groups:
     """The groups of one step. Ids are given by first use."""
 
-    def __init__(self, ops: list[Op], module_calls: list[Any]) -> None:
-        self._module_calls = module_calls
+    def __init__(self, ops: list[Op], calls: Calls) -> None:
+        self._calls = calls
         self._made: dict[Any, Any] = {}
         self._of_op: dict[int, str | None] = {}
+        self._homes: dict[tuple[int, int], str | None] = {}
+        self._turns = _turns(ops)
+        self._single: set[tuple[Any, ...]] = set()
+        if any(count > 1 for count in self._turns.values()):
+            self._single = self._lonely(ops)
         composite = _composites(ops)
         for op in ops:
-            group = self._module_group(op.modules)
+            group = self._home(op)
             if op.call is not None and id(op.call) in composite:
                 group = self._function_group(op.call, group)
             self._of_op[id(op)] = group
@@ -45,22 +70,69 @@ class Groups:
         made = self._made.get(("module", path))
         return None if made is None else str(made.id)
 
-    def _module_group(self, path: tuple[int, ...]) -> str | None:
-        if not path:
+    def _home(self, op: Op) -> str | None:
+        """The group of the modules and the loops around an op; made if it is new."""
+        if not op.modules and not op.loops:
             return None
-        made = self._made.get(("module", path))
+        # by identity: ops of one iteration share the very same path
+        key = (id(op.modules), id(op.loops))
+        if key not in self._homes:
+            parent = None
+            for element in self._path(op):
+                parent = self._enter(element, parent)
+            self._homes[key] = parent
+        return self._homes[key]
+
+    def _path(self, op: Op) -> list[tuple[Any, ...]]:
+        """What is around an op, outermost first: modules, loops that turned several times in this step, iterations."""
+        found: list[tuple[Any, ...]] = []
+        done = 0
+        for depth in range(1, len(op.modules) + 1):
+            around = self._calls.loops[op.modules[depth - 1]]
+            found += self._loops_of(op.loops[done : len(around)])
+            done = max(done, len(around))
+            found.append(("module", op.modules[:depth]))
+        found += self._loops_of(op.loops[done:])
+        return [element for element in found if element not in self._single] if self._single else found
+
+    def _loops_of(self, path: Path) -> Iterator[tuple[Any, ...]]:
+        for one in path:
+            if self._turns[one.run] > 1:
+                yield ("loop", one.run, one.loop)
+                yield ("iteration", one.run, one.iteration)
+
+    def _lonely(self, ops: list[Op]) -> set[tuple[Any, ...]]:
+        """Iterations that hold one thing, an op or a module: a frame around it would say nothing."""
+        holds: dict[tuple[Any, ...], set[Any]] = {}
+        for op in ops:
+            path = self._path(op)
+            for place, element in enumerate(path):
+                if element[0] == "iteration":
+                    holds.setdefault(element, set()).add(path[place + 1] if place + 1 < len(path) else id(op))
+        return {element for element, inside in holds.items() if len(inside) == 1}
+
+    def _enter(self, element: tuple[Any, ...], parent: str | None) -> str:
+        made = self._made.get(element)
         if made is None:
-            parent = self._module_group(path[:-1])
-            module = self._module_calls[path[-1]]
-            owner = self._module_calls[path[-2]] if len(path) > 1 else None
-            made = self._made[("module", path)] = Group(
-                id=f"g{len(self._made)}",
-                parent=parent,
-                kind="module",
-                label=_label(module, owner),
-                type=type_of(module),
-            )
+            describe = {"module": self._module, "loop": self._loop, "iteration": self._iteration}[element[0]]
+            made = self._made[element] = Group(id=f"g{len(self._made)}", parent=parent, **describe(element))
         return str(made.id)
+
+    def _module(self, element: tuple[Any, ...]) -> dict[str, Any]:
+        path = element[1]
+        module = self._calls.modules[path[-1]]
+        owner = self._calls.modules[path[-2]] if len(path) > 1 else None
+        return {"kind": "module", "label": _label(module, owner), "type": type_of(module)}
+
+    def _loop(self, element: tuple[Any, ...]) -> dict[str, Any]:
+        _, run, loop = element
+        line, header = self._calls.headers[loop]
+        turns = self._turns[run]
+        label = header if len(header) <= HEADER else header[: HEADER - 1] + "…"
+        return {"kind": "loop", "label": label, "type": f"{turns} iterations", "line": line, "iterations": turns}
+
+    def _iteration(self, element: tuple[Any, ...]) -> dict[str, Any]:
+        return {"kind": "loop", "label": f"iteration {element[2] + 1}", "type": None, "iteration": element[2]}
 
     def _function_group(self, call: Call, parent: str | None) -> str:
         made = self._made.get(id(call))
@@ -69,6 +141,18 @@ class Groups:
                 id=f"g{len(self._made)}", parent=parent, kind="function", label=call.name, type=None
             )
         return str(made.id)
+
+
+def _turns(ops: list[Op]) -> dict[int, int]:
+    """Run of a loop -> in how many of its iterations ops of this step ran. In a training loop it is one."""
+    seen: dict[int, set[int]] = {}
+    last = None
+    for op in ops:
+        if op.loops is not last:
+            last = op.loops
+            for one in last:
+                seen.setdefault(one.run, set()).add(one.iteration)
+    return {run: len(iterations) for run, iterations in seen.items()}
 
 
 def _composites(ops: list[Op]) -> set[int]:

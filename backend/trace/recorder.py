@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from backend.trace.iterations import Path
 from backend.trace.ledger import Ledger
 from backend.trace.optimizers import hyperparameters, kept_for
 from backend.trace.records import Call, Gaps, Op, OpInfo, Pass, Site, Step, Update, Value
@@ -60,6 +61,11 @@ class Recorder(Ledger):
         self.call: Call | None = None
         self.modules: tuple[int, ...] = ()
         self.module_calls: list[Any] = []
+        self.loops: Path = ()
+        """Kept by `Iterations`."""
+        self.module_loops: list[Path] = []
+        """The loops around each of `module_calls`."""
+        self.loop_headers: list[tuple[int, str]] = []
         self.sites: list[tuple[Value, Site, int]] = []
         self.suspended = 0
         self.count = 0
@@ -102,6 +108,7 @@ class Recorder(Ledger):
         call = self.call
         op.call = call
         op.modules = self.modules
+        op.loops = self.loops
         op.site = call.site if call is not None else learner_site(2)
         inputs = op.inputs
         table = self.table
@@ -237,7 +244,7 @@ class Recorder(Ledger):
             return
         op = Op(old.info, self.count)
         op.grad_enabled, op.attributes = _grad_enabled(), old.attributes
-        op.call, op.modules, op.site = None, self.modules, old.site
+        op.call, op.modules, op.loops, op.site = None, self.modules, self.loops, old.site
         op.inputs.append(self.value_of(base))
         self._forward(op, [tensor])
         self.finish_op()
@@ -397,6 +404,7 @@ class Recorder(Ledger):
     def enter(self, module: Any, outer: tuple[int, ...]) -> tuple[int, ...]:
         """A module is called inside the modules `outer`; the path that its ops have."""
         self.module_calls.append(module)
+        self.module_loops.append(self.loops)
         return (*outer, len(self.module_calls) - 1)
 
     def assigned(self, tensor: _Tensor) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from backend.trace.iterations import Path
+
 Site = tuple[CodeType, int]
 """A place in the learner's code: the code object and the offset of the instruction (`f_lasti`)."""
 
@@ -129,6 +131,7 @@ class Op:
         "grad_fn",
         "info",
         "inputs",
+        "loops",
         "modules",
         "number",
         "reads_grad",
@@ -149,6 +152,7 @@ class Op:
         self.call: Call | None = None
         self.site: Site | None = None
         self.modules: tuple[int, ...] = ()
+        self.loops: Path = ()
         self.grad_fn: str | None = None
         self.sequence: int = -1
         self.saved: list[tuple[str, Any]] | None = None

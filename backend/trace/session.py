@@ -29,6 +29,8 @@ from backend.trace.build import Builder
 from backend.trace.engine import survey
 from backend.trace.gradcheck import Gradcheck
 from backend.trace.gradients import gradients, places
+from backend.trace.groups import Calls
+from backend.trace.iterations import Iterations, has_loops
 from backend.trace.loops import Loops
 from backend.trace.modes import Watching
 from backend.trace.names import Names, is_tensor
@@ -74,7 +76,7 @@ class Session:
         self.recorder.survey = survey
         self.recorder.turned = self._on_turn
         self.names = Names(self.recorder, self.source, self.namespace)
-        self.builder = Builder(self.source, self.names, self.recorder.module_calls, job.step_bytes)
+        self.builder = Builder(self.source, self.names, Calls.of(self.recorder), job.step_bytes)
         self.lookout = Lookout(self.recorder, self.source, self.namespace, self.send)
         self.budget = [job.output_bytes]
         self.printed: list[Printed] = []
@@ -223,11 +225,19 @@ class Session:
     def _compile(self, snippet: Snippet) -> tuple[types.CodeType, types.CodeType | None]:
         tree = snippet.tree
         assert tree is not None
+        iterations = Iterations(self.recorder)
+        vars(builtins).update(iterations.names())  # no names of the snippet, and there when it is run again
+        if has_loops(tree):
+            # a tree of its own: what the snippet's is read for is the text as it was written
+            tree = ast.parse(self.job.code)
         statement = tree.body[-1] if tree.body else None
         if not isinstance(statement, ast.Expr):
+            iterations.mark(tree)
             return compile(tree, FILENAME, "exec"), None
-        body = ast.Module(tree.body[:-1], tree.type_ignores)
-        return compile(body, FILENAME, "exec"), compile(ast.Expression(statement.value), FILENAME, "eval")
+        body, value = ast.Module(tree.body[:-1], tree.type_ignores), ast.Expression(statement.value)
+        for part in (body, value):
+            iterations.mark(part)
+        return compile(body, FILENAME, "exec"), compile(value, FILENAME, "eval")
 
     def _prepare(self) -> None:
         """Namespace, streams and seeds."""

@@ -176,11 +176,16 @@ export interface GraphGroup {
   id: string;
   parent: string | null;
   kind: "module" | "function" | "loop";
-  /** "layer1", "cross_entropy". */
+  /** "layer1", "cross_entropy", "for block in self.blocks", "iteration 3". */
   label: string;
-  /** "Linear(64, 256)". */
+  /** "Linear(64, 256)", "12 iterations". */
   type: string | null;
+  /** Of a loop: the line of its header. */
   line: number | null;
+  /** Of a loop: how many of its iterations ran in this step. */
+  iterations: number | null;
+  /** Of one iteration in a loop: which, counted from 0. */
+  iteration: number | null;
 }
 
 /** A tensor, or the operation that made it (not `torch.autograd.graph.Node`, which is its grad_fn). */

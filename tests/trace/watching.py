@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from backend.trace.build import Builder
 from backend.trace.engine import survey
+from backend.trace.groups import Calls
 from backend.trace.modes import Watching
 from backend.trace.names import Names
 from backend.trace.recorder import EDGE_GRAD, GRAD, VALUE, Recorder
@@ -167,7 +168,7 @@ class _Watched:
         self.recorder = Recorder(PREVIEW, self._take)
         self.recorder.survey = survey
         names = Names(self.recorder, Source(""), {})
-        self._builder = Builder(Source(""), names, self.recorder.module_calls)
+        self._builder = Builder(Source(""), names, Calls.of(self.recorder))
         self._watching = Watching(self.recorder)
         self._unpacker = Unpacker(message_bytes=1 << 30)
         self.roots: list[tuple[torch.Tensor, int]] = []

@@ -1,0 +1,138 @@
+"""In which iteration of which loops an op ran.
+
+The snippet is compiled with a call at the top of each loop's body and one behind the loop; an op then only keeps the
+path that is current when it runs. Positions in the text stay what they are. Working iterations out afterwards, from a
+jump back in the order of lines, fails where a loop's body is a call: its ops all come from another place.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from backend.trace.recorder import Recorder
+
+ITERATION: Final = "__iteration__"
+OVER: Final = "__loop_over__"
+
+_SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+_LOOPS: Final = (ast.For, ast.While)
+_COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp)
+
+
+class Pass(NamedTuple):
+    """One iteration of one run of a loop. `loop` is its place in `Iterations.headers`, `run` counts runs of loops."""
+
+    loop: int
+    run: int
+    frame: int
+    iteration: int
+
+
+Path = tuple[Pass, ...]
+"""The loops around an op, outermost first."""
+
+
+class Iterations:
+    """Follows the loops of one snippet and keeps `recorder.loops` at the current path."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._runs = 0
+        self.headers = recorder.loop_headers
+
+    def names(self) -> dict[str, Any]:
+        """What the snippet's code calls, to be put among its globals."""
+        return {ITERATION: self.begin, OVER: self.over}
+
+    def begin(self, loop: int) -> None:
+        """An iteration of the loop begins in the calling frame."""
+        recorder, frame = self._recorder, id(sys._getframe(1))
+        path = recorder.loops
+        for depth in range(len(path) - 1, -1, -1):
+            now = path[depth]
+            if now.loop == loop and now.frame == frame:
+                recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
+                return
+        self._runs += 1
+        recorder.loops = (*path, Pass(loop, self._runs, frame, 0))
+
+    def over(self, loop: int, value: Any = None) -> Any:
+        """The loop has ended. Returns `value`."""
+        path = self._recorder.loops
+        for depth in range(len(path) - 1, -1, -1):
+            if path[depth].loop == loop:
+                self._recorder.loops = path[:depth]
+                break
+        return value
+
+    def mark(self, tree: ast.AST) -> None:
+        """Put the calls into a tree. Iterative: it may be deeper than Python recurses."""
+        stack: list[tuple[ast.AST, tuple[int, ...]]] = [(tree, ())]
+        while stack:
+            node, around = stack.pop()
+            inside = () if isinstance(node, _SCOPES) else around
+            for field, old in ast.iter_fields(node):
+                if isinstance(old, list):
+                    new: list[Any] = []
+                    for child in old:
+                        made, inner = self._child(child, inside, stack)
+                        new.append(made)
+                        if inner is not None and isinstance(made, ast.stmt):
+                            new.append(_statement(_call(OVER, inner, made), made))
+                    setattr(node, field, new)
+                elif isinstance(old, ast.AST):
+                    setattr(node, field, self._child(old, inside, stack)[0])
+
+    def _child(self, child: Any, around: tuple[int, ...], stack: list[Any]) -> tuple[Any, int | None]:
+        """What stands for `child` in the marked tree, and its number if it is a loop."""
+        if not isinstance(child, ast.AST):
+            return child, None
+        if isinstance(child, _LOOPS):
+            loop = self._loop(child.lineno, _header(child))
+            stack.append((child, (*around, loop)))
+            first = child.body[0]
+            child.body.insert(0, _statement(_call(ITERATION, loop, first), first))
+            return child, loop
+        if isinstance(child, _COMPREHENSIONS):
+            loop = self._loop(child.lineno, " ".join(map(ast.unparse, child.generators)).strip())
+            stack.append((child, around))
+            place = "value" if isinstance(child, ast.DictComp) else "elt"
+            element = getattr(child, place)
+            # the call returns None, so `or` goes on to the element
+            both = ast.BoolOp(ast.Or(), [_call(ITERATION, loop, element), element])
+            setattr(child, place, ast.copy_location(both, element))
+            return _call(OVER, loop, child, child), None
+        stack.append((child, around))
+        if isinstance(child, ast.Return) and around:
+            value = child.value or ast.copy_location(ast.Constant(None), child)
+            child.value = _call(OVER, around[0], value, value)
+        return child, None
+
+    def _loop(self, line: int, header: str) -> int:
+        self.headers.append((line, header))
+        return len(self.headers) - 1
+
+
+def has_loops(tree: ast.AST) -> bool:
+    """Whether there is anything to mark."""
+    return any(isinstance(node, (*_LOOPS, *_COMPREHENSIONS)) for node in ast.walk(tree))
+
+
+def _header(node: ast.For | ast.While) -> str:
+    if isinstance(node, ast.While):
+        return f"while {ast.unparse(node.test)}"
+    return f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}"
+
+
+def _call(name: str, loop: int, where: ast.AST, *more: ast.expr) -> ast.Call:
+    function, number = ast.Name(name, ast.Load()), ast.Constant(loop)
+    for made in (function, number):
+        ast.copy_location(made, where)
+    return ast.copy_location(ast.Call(function, [number, *more], []), where)
+
+
+def _statement(call: ast.Call, where: ast.AST) -> ast.Expr:
+    return ast.copy_location(ast.Expr(call), where)
