@@ -196,11 +196,11 @@ class _Doubled(TorchDispatchMode):
             self._use(args)
             return plain.__get__(None, cls)(*args, **kwargs)
 
-        torch.autograd.Function.apply = classmethod(apply)
+        torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment,method-assign]  # as it is in torch
         try:
             yield
         finally:
-            torch.autograd.Function.apply = plain
+            torch.autograd.Function.apply = plain  # type: ignore[method-assign]  # likewise
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run `func` in float64."""
