@@ -45,6 +45,15 @@ def test_svg_has_all_of_a_picture_that_goes_on_beyond_the_view(open_page: Open) 
     assert {f"blocks.{i}" for i in range(12)} <= set(words)
 
 
+def test_svg_from_afar_is_as_detailed_as_from_near(open_page: Open) -> None:
+    screen = open_page(BLOCKS)
+    near = saved(screen.page, "Picture as SVG").read_text("utf-8")
+    for _ in range(9):
+        screen.page.get_by_role("button", name="zoom out").click()
+    assert "farther" in (screen.page.locator(".stage-svg").get_attribute("class") or "")
+    assert saved(screen.page, "Picture as SVG").read_text("utf-8") == near
+
+
 def test_png_is_twice_as_large_as_the_picture(open_page: Open) -> None:
     screen = open_page(FFN, theme="dark")
     svg = ElementTree.fromstring(saved(screen.page, "Picture as SVG").read_text("utf-8"))

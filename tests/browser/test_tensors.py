@@ -120,3 +120,27 @@ def test_unknown_numbers_claim_nothing(open_page: Open) -> None:
     screen = open_page("a = torch.randn(40, 40, requires_grad=True)\nb = a @ a\nb.sum().backward()\n")
     choose(screen, "b")
     assert screen.page.locator("[data-origin]").count() == 0
+
+
+@pytest.mark.parametrize(("shape", "asked"), [("3, 4, 4", 0), ("1, 16, 20", 1)])
+def test_image_is_shown_if_the_learner_asks(open_page: Open, shape: str, asked: int) -> None:
+    screen = open_page(
+        f"picture = torch.rand({shape}, requires_grad=True)\nother = torch.rand(5, 4, 4)\npicture.sum().backward()\n"
+    )
+    requests: list[str] = []
+    screen.page.on("request", lambda request: requests.append(request.url))
+    choose(screen, "picture")
+    assert screen.page.locator(".photo-image").count() == 0
+    screen.page.get_by_role("checkbox", name="as an image").first.check()
+    image = screen.page.locator(".card .photo-image").first
+    expect(image).to_be_visible()
+    size = [int(side) for side in shape.split(", ")]
+    assert image.evaluate("canvas => [canvas.width, canvas.height]") == [size[2], size[1]]
+    grey = image.evaluate("""canvas => {
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return data.every((v, i) => i % 4 > 2 || v === data[i - (i % 4)]);
+    }""")
+    assert grey == (size[0] == 1)
+    assert len([url for url in requests if url.endswith("/api/graph")]) >= asked
+    choose(screen, "other")
+    assert screen.page.get_by_role("checkbox", name="as an image").count() == 0

@@ -1,8 +1,10 @@
 /** The inspector in the page. */
 
 /** @import {Selection, State} from "../model.d.ts" */
+/** @import {Wish} from "../panels/photo.js" */
 /** @import {Store} from "./store.js" */
 
+import { fetchValues } from "../download.js";
 import { showInspector } from "../panels/inspector.js";
 import { part } from "./parts.js";
 import { subjectOf } from "./subject.js";
@@ -22,8 +24,23 @@ export function inspect(state, onSelect) {
  * @param {(selection: Selection) => void} onSelect
  */
 export function wireInspector(store, onSelect) {
+  part("inspector-body").addEventListener("want-values", (event) => {
+    void giveValues(store.state, /** @type {CustomEvent<Wish>} */ (event).detail);
+  });
   store.watch((state, before) => {
     const moved = state.run !== before.run || state.step !== before.step || state.open !== before.open;
     if (moved || state.selection !== before.selection) inspect(state, onSelect);
   });
+}
+
+/**
+ * @param {State} state
+ * @param {Wish} wish
+ */
+async function giveValues(state, { role, give }) {
+  const subject = subjectOf(state);
+  const node = state.selection?.type === "node" ? state.selection.id : null;
+  if (!subject || node === null) return give(null);
+  const { run, step } = subject;
+  return give(await fetchValues(run.lines.join("\n"), { step: step.index, node, role }).catch(() => null));
 }

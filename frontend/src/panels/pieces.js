@@ -7,6 +7,7 @@ import { countText, numberText } from "../number.js";
 import { nodeTitle } from "../stage/card.js";
 import { isScalar, norm, shapeText, valueText } from "../tensor.js";
 import { matrix } from "./matrix.js";
+import { photo } from "./photo.js";
 import { html } from "./template.js";
 
 /**
@@ -32,7 +33,7 @@ export function card(title, body) {
 export function tensorBody(tensor, role) {
   if (isScalar(tensor)) return html`<p class="figure ${role}">${valueText(tensor)}</p>`;
   const size = norm(tensor);
-  return html`${matrix(tensor)}
+  return html`${matrix(tensor)}${photo(tensor, role)}
   ${facts([
     ["shape", role === "grad" ? shapeText(tensor.shape) : ""],
     ["min", optional(tensor.min)],

@@ -10,6 +10,8 @@ const MARGIN = 24;
 const SHAPE = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "rx"];
 const TYPE = ["fill", "font-size", "font-weight", "opacity"];
 const FACES = "'JetBrains Mono', 'DejaVu Sans Mono', Menlo, Consolas, monospace";
+/** How the stage draws from afar is nothing to keep. */
+const FAR = ["far", "farther"];
 /** Of a picture, along either side, in pixels: browsers draw no larger ones. */
 const LARGEST = 16_000;
 
@@ -22,6 +24,8 @@ const LARGEST = 16_000;
 export function svgText(root, bounds, font) {
   const world = /** @type {SVGGElement} */ (root.querySelector(".world"));
   paintHeat(world);
+  const far = FAR.filter((name) => root.classList.contains(name));
+  root.classList.remove(...far);
   const colour = colourReader();
   const [width, height] = [bounds.width + 2 * MARGIN, bounds.height + 2 * MARGIN];
   const box = { x: bounds.x - MARGIN, y: bounds.y - MARGIN, width, height };
@@ -30,6 +34,7 @@ export function svgText(root, bounds, font) {
   const made = svg("svg", { viewBox: view, width: Math.ceil(width), height: Math.ceil(height) });
   if (font) made.append(svg("style", {}, `@font-face{font-family:"JetBrains Mono";font-weight:100 800;src:url(${font})}`));
   made.append(svg("rect", { ...box, fill: ground }), copy(world, colour));
+  root.classList.add(...far);
   return new XMLSerializer().serializeToString(made);
 }
 

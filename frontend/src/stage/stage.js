@@ -345,7 +345,8 @@ export class Stage {
       left: bounds.x * k + x < -1,
       right: (bounds.x + bounds.width) * k + x > this.#size.width + 1,
     };
-    this.#host.dataset.beyond = Object.entries(beyond).flatMap(([way, is]) => (is ? [way] : [])).join(" ");
+    const ways = Object.entries(beyond).flatMap(([way, is]) => (is ? [way] : [])).join(" ");
+    if (this.#host.dataset.beyond !== ways) this.#host.dataset.beyond = ways;
     this.#root.classList.toggle("far", k < FAR);
     this.#root.classList.toggle("farther", k < FARTHER);
     this.#cullSoon();

@@ -104,7 +104,8 @@ export class Viewport {
     const ideal = this.scaleFor(bounds);
     const scale = Math.max(ideal, whole ? FARTHEST : this.#readable());
     const spare = roomX - bounds.width * scale;
-    const left = spare >= 0 ? spare / 2 : Math.max(spare, Math.min(0, roomX / 2 - focus * scale));
+    const [most, least] = [Math.max(spare, 0), Math.min(spare, 0)];
+    const left = whole || ideal >= scale ? spare / 2 : Math.max(least, Math.min(most, roomX / 2 - focus * scale));
     const x = side + left - bounds.x * scale;
     const free = roomY - bounds.height * scale;
     const y = top + (free >= 0 ? free / 2 : free) - bounds.y * scale;
