@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test test-ops check ruff mypy imports eslint tsc bench bench-page vendor types format clean
+.PHONY: help run test test-ops check ruff mypy imports eslint tsc bench bench-page bench-peers vendor types format clean
 
 help:
 	@echo "make run      start the server (PORT=8000 HOST=127.0.0.1 where not given)"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-ops every op and module of torch's own database, traced and not"
 	@echo "make check    linters, types and import rules alone; with -k all of them, whatever fails"
 	@echo "make bench    how long things take"
+	@echo "make bench-peers  the same beside torchviz, torchview and torchlens"
 	@echo "make bench-page how fast the page is in a real Chromium"
 	@echo "make vendor   rebuild frontend/vendor from package-lock.json"
 	@echo "make types    rebuild frontend/src/contract.d.ts from backend/schema"
@@ -60,6 +61,13 @@ bench: $(VENV)/dev.stamp
 bench-page: $(VENV)/dev.stamp node_modules/.stamp
 	@sh tools/programs.sh $(BIN)/python
 	$(BIN)/python -m tests.bench.page
+
+bench-peers: build/peers/.stamp
+	$(BIN)/python -m tests.bench.peers
+
+build/peers/.stamp: requirements-peers.txt $(VENV)/dev.stamp
+	$(BIN)/python -m pip install --no-deps --upgrade --target build/peers --requirement requirements-peers.txt
+	@touch $@
 
 vendor: $(VENV)/dev.stamp node_modules/.stamp
 	$(NODE) tools/vendor.js

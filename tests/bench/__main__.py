@@ -20,6 +20,11 @@ from tests.serving import ROOT, Served, serve
 
 SNIPPETS: Final = Path(__file__).parent / "snippets"
 CLIENTS: Final = (1, 8, 32)
+SAMPLED: Final = ("w9_train_adam_1000",)
+"""Long loops, which are also run with `trace: "sampled"`."""
+
+SPLIT: Final = ("setup", "modes", "hooks", "summaries", "names", "graph", "encoding")
+"""Parts of the tracer's time; the ratio has modes and hooks in it, and of the summaries those made while it runs."""
 
 
 def main() -> None:
@@ -36,6 +41,11 @@ def main() -> None:
     for path in paths:
         _say(f"{path.stem}: inside")
         found["snippets"][path.stem] = {"inside": inside(path, seconds)}
+        if path.stem in SAMPLED:
+            found["snippets"][path.stem]["sampled"] = inside(path, seconds, "sampled")
+    if flags.inside:
+        sys.stdout.write("\n".join([head(found), "", *inside_table(found["snippets"]), ""]))
+        return
     with serve() as server:
         for path in paths:
             _say(f"{path.stem}: end to end")
@@ -53,9 +63,9 @@ def main() -> None:
     sys.stdout.write(markdown(found))
 
 
-def inside(path: Path, seconds: float) -> dict[str, Any]:
+def inside(path: Path, seconds: float, trace: str = "every") -> dict[str, Any]:
     """In a process of its own, on one core: nothing that ran before may matter."""
-    command = [sys.executable, "-m", "tests.bench.inside", str(path), str(seconds)]
+    command = [sys.executable, "-m", "tests.bench.inside", str(path), str(seconds), trace]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
     return dict(json.loads(done.stdout))
@@ -87,27 +97,57 @@ def machine() -> dict[str, Any]:
     }
 
 
+def head(found: dict[str, Any]) -> str:
+    """What was measured on."""
+    machine = found["machine"]
+    return f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; milliseconds"
+
+
 def markdown(found: dict[str, Any]) -> str:
     """The tables, times in milliseconds."""
-    lines = [
-        f"{found['machine']['cpu']}, {found['machine']['cores']} cores, Python {found['machine']['python']}; "
-        "medians, milliseconds",
-        "",
-        "| snippet | eager | traced | ratio | end to end | queue | run | trace | encode | status "
-        "| nodes | edges | steps | kB |",
-        "| --- |" + " ---: |" * 8 + " --- |" + " ---: |" * 4,
-    ]
-    for name, row in found["snippets"].items():
-        inner, outer = row["inside"], row["end_to_end"]
-        parts = [_ms(outer["parts"][part]) for part in ("queue", "run", "trace", "encode")]
-        cells = [name, _ms(inner["eager"]), _ms(inner["run"]), f"{inner['ratio']:.1f}", _ms(outer["wall"]), *parts]
-        counts = [outer[field] for field in ("nodes", "edges", "steps")]
-        cells += [outer["status"], *(f"{count:,}" for count in counts), f"{outer['bytes'] / 1000:,.0f}"]
-        lines.append(f"| {' | '.join(cells)} |")
     rates = "; ".join(f"{rate:.0f} with {clients}" for clients, rate in found["throughput"].items())
+    lines = [head(found), "", *inside_table(found["snippets"]), "", *outside_table(found["snippets"])]
     lines += ["", f"w1, answers per second by clients: {rates}", ""]
     streams = {name: stream.Streamed(**row) for name, row in found["streams"].items()}
     return "\n".join([*lines, *stream.markdown(streams, found["cancel"]), ""])
+
+
+def inside_table(snippets: dict[str, Any]) -> list[str]:
+    """In one process: plain eager, under the tracer, and where the tracer's time goes."""
+    lines = [
+        "Inside, processor time, lower quartiles:",
+        "",
+        f"| snippet | eager | traced | ratio | least ratio | {' | '.join(SPLIT)} | wall |",
+        "| --- |" + " ---: |" * (5 + len(SPLIT)),
+    ]
+    for name, row in snippets.items():
+        for kind in ("inside", "sampled"):
+            if kind not in row:
+                continue
+            inner = row[kind]
+            cells = [name if kind == "inside" else f"{name}, sampled", _ms(inner["eager"]), _ms(inner["run"])]
+            cells += [f"{inner['ratio']:.2f}", f"{inner['best_ratio']:.2f}"]
+            cells += [*(_ms(inner["split"][part]) for part in SPLIT), _ms(inner["wall"])]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def outside_table(snippets: dict[str, Any]) -> list[str]:
+    """Over HTTP, with the answer's own account of it."""
+    lines = [
+        f"`POST /api/graph` every {endtoend.PAUSE} s, time on the clock, medians and a lower quartile:",
+        "",
+        "| snippet | end to end | quartile | queue | run | trace | encode | status | nodes | edges | steps | kB |",
+        "| --- |" + " ---: |" * 6 + " --- |" + " ---: |" * 4,
+    ]
+    for name, row in snippets.items():
+        outer = row["end_to_end"]
+        cells = [name, _ms(outer["wall"]), _ms(outer["quartile"])]
+        cells += [_ms(outer["parts"][part]) for part in ("queue", "run", "trace", "encode")]
+        counts = [outer[field] for field in ("nodes", "edges", "steps")]
+        cells += [outer["status"], *(f"{count:,}" for count in counts), f"{outer['bytes'] / 1000:,.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def _ms(value: float) -> str:
@@ -121,6 +161,7 @@ def _say(words: str) -> None:
 def _flags() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.bench", description="Measure the tracer and the server.")
     parser.add_argument("--only", default="", help="some snippets: w1,w3")
+    parser.add_argument("--inside", action="store_true", help="the tracer alone, without the server")
     parser.add_argument("--quick", action="store_true", help="one second for each measurement, not two and a half")
     return parser
 

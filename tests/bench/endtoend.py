@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 from time import perf_counter, sleep
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,6 +23,8 @@ class EndToEnd:
     """Medians in milliseconds; `wall` is seen by the client, the parts are the answer's own `timings`."""
 
     wall: float
+    quartile: float
+    """The lower quartile of `wall`."""
     parts: dict[str, float]
     status: str
     graphs: int
@@ -54,6 +56,7 @@ def measure(server: Served, code: str, seconds: float) -> EndToEnd:
     )
     return EndToEnd(
         median(walls),
+        quantiles(walls, n=4)[0],
         {part: median(values) for part, values in parts.items()},
         answer["status"],
         len(answer["graphs"]),

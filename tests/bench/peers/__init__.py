@@ -1,0 +1,1 @@
+"""Chainrule beside torchviz, torchview and torchlens: `make bench-peers`."""
