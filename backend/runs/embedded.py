@@ -78,7 +78,7 @@ class EmbeddedBus:
         self._bounds = bounds
         self._runs: dict[str, _Run] = {}
         self._queue: deque[_Run] = deque()
-        self._claimers: deque[asyncio.Future[_Run]] = deque()
+        self._claimers: deque[asyncio.Future[Claim]] = deque()
         self._typical_seconds = 0.1
         self._bytes = 0
         self.running = 0
@@ -106,28 +106,17 @@ class EmbeddedBus:
 
     async def claim(self) -> Claim:
         """See `RunBus.claim`."""
-        turn: asyncio.Future[_Run] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[Claim] = asyncio.get_running_loop().create_future()
         self._claimers.append(turn)
         self._hand_out()
         try:
-            run = await turn
+            return await turn
         except asyncio.CancelledError:
             if turn in self._claimers:
                 self._claimers.remove(turn)
             elif turn.done() and not turn.cancelled():
-                self._queue.appendleft(turn.result())  # it came just as its worker left
-                self._hand_out()
+                await self.release(turn.result())  # it came just as its worker left
             raise
-        run.claimed = perf_counter()
-        self.running += 1
-        claim = run.claim = Claim(
-            run.id,
-            run.attempt,
-            run.submission.job,
-            (run.claimed - run.submitted) * 1000,
-            run.submission.paced,
-        )
-        return claim
 
     async def publish(self, claim: Claim, publication: Publication) -> int:
         """See `RunBus.publish`."""
@@ -238,8 +227,14 @@ class EmbeddedBus:
         """Give the runs that wait to the workers that do, in the order of both."""
         while self._queue and self._claimers:
             turn = self._claimers.popleft()
-            if not turn.done():
-                turn.set_result(self._queue.popleft())
+            if turn.done():
+                continue
+            run = self._queue.popleft()
+            run.claimed = perf_counter()
+            waited_ms = (run.claimed - run.submitted) * 1000
+            run.claim = Claim(run.id, run.attempt, run.submission.job, waited_ms, run.submission.paced)
+            self.running += 1
+            turn.set_result(run.claim)
 
     # the log
 

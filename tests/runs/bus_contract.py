@@ -238,6 +238,19 @@ class BusContract(ABC):
 
         play(scene())
 
+    def test_a_run_cancelled_just_as_a_worker_gets_it_is_cancelled(self) -> None:
+        async def scene() -> None:
+            bus = self.make()
+            worker = asyncio.ensure_future(bus.claim())
+            await settle()
+            run_id = await bus.submit(JOB)
+            await bus.cancel(run_id)
+            await settle()
+            assert not worker.done() or worker.result().cancelled.is_set()
+            worker.cancel()
+
+        play(scene())
+
     @pytest.mark.parametrize("late", [False, True])
     def test_a_run_handed_to_a_worker_that_is_just_leaving_is_not_lost(self, late: bool) -> None:
         async def scene() -> None:
