@@ -63,7 +63,7 @@ class Builder:
         """The step's graph, if its structure is new, and the step. The `last` step is never brief."""
         self.names.resolve(step)
         self._last = (step, summaries)
-        key = key_of(step, summaries, self.calls.modules)
+        key = key_of(step, summaries, self.calls)
         known = self._recurring.get(key)
         if known is not None:
             return [self._again(known, step, summaries, last=last)]

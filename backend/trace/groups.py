@@ -39,7 +39,7 @@ class Groups:
         self._made: dict[Any, Any] = {}
         self._of_op: dict[int, str | None] = {}
         self._homes: dict[tuple[int, int], str | None] = {}
-        self._turns = _turns(ops)
+        self._turns = turns_of(ops)
         self._single: set[tuple[Any, ...]] = set()
         if any(count > 1 for count in self._turns.values()):
             self._single = self._lonely(ops)
@@ -143,7 +143,7 @@ class Groups:
         return str(made.id)
 
 
-def _turns(ops: list[Op]) -> dict[int, int]:
+def turns_of(ops: list[Op]) -> dict[int, int]:
     """Run of a loop -> in how many of its iterations ops of this step ran. In a training loop it is one."""
     seen: dict[int, set[int]] = {}
     last = None

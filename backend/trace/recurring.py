@@ -11,27 +11,33 @@ from typing import Any, Final
 
 import torch
 
+from backend.trace.groups import Calls, turns_of
+from backend.trace.iterations import Pass
 from backend.trace.records import EngineNode, Op, Site, Step, Value
 from backend.trace.summary import Summaries
 
 _PLAIN: Final = frozenset({int, float, bool, str, type(None), complex, torch.dtype})
 
 
-def key_of(step: Step, summaries: Summaries, module_calls: list[Any]) -> Hashable:
+def key_of(step: Step, summaries: Summaries, calls: Calls) -> Hashable:
     """Equal for two steps that differ only in their numbers, once names have been resolved."""
-    return _Key(module_calls).of(step, summaries)
+    return _Key(calls).of(step, summaries)
 
 
 class _Key:
     """Numbers objects by first appearance, and tells all that matters of each when it appears."""
 
-    def __init__(self, module_calls: list[Any]) -> None:
-        self._module_calls = module_calls
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._turns: dict[int, int] = {}
         self._numbers: dict[int, int] = {}
+        self._apart: dict[Hashable, int] = {}
+        """The same for what has no identity of its own: calls of modules, and runs of loops."""
         self._parts: list[Hashable] = []
 
     def of(self, step: Step, summaries: Summaries) -> Hashable:
         parts, numbers = self._parts, self._numbers
+        self._turns = turns_of(step.ops)
         for op in step.ops:
             numbers[id(op)] = len(numbers)
         for op in step.ops:
@@ -71,7 +77,8 @@ class _Key:
         return (
             _made(op),
             None if call is None else (self._number(call), call.direct),
-            tuple((self._number_of(module), id(self._module_calls[module])) for module in op.modules),
+            tuple(map(self._module, op.modules)),
+            tuple(map(self._pass, op.loops)),
             op.grad_enabled,
             tuple(map(self._value, op.inputs)),
             tuple((v.requires_grad, v.is_leaf, tuple(v.names), tuple(v.shape), v.dtype) for v in op.values),
@@ -120,7 +127,7 @@ class _Key:
         )
 
     def _modules(self, op: Op) -> Hashable:
-        return tuple(self._numbers.get(-1 - module, -1) for module in op.modules)
+        return tuple(self._apart.get(("module", place), -1) for place in op.modules)
 
     def _happened(self, what: Any) -> Hashable:
         if isinstance(what, tuple):
@@ -132,8 +139,17 @@ class _Key:
     def _number(self, what: Any) -> int:
         return self._numbers.setdefault(id(what), len(self._numbers))
 
-    def _number_of(self, module_call: int) -> int:
-        return self._numbers.setdefault(-1 - module_call, len(self._numbers))
+    def _module(self, place: int) -> Hashable:
+        """One call of a module: which call of which module, and inside how many loops."""
+        called = self._calls.modules[place]
+        return self._number_of(("module", place)), id(called), len(self._calls.loops[place])
+
+    def _pass(self, one: Pass) -> Hashable:
+        """One iteration of a loop. Which one matters only where the step holds several."""
+        return self._number_of(("loop", one.run)), one.loop, self._turns[one.run] > 1 and one.iteration
+
+    def _number_of(self, key: Hashable) -> int:
+        return self._apart.setdefault(key, len(self._apart))
 
 
 def _made(op: Op) -> Hashable:
