@@ -87,7 +87,6 @@ def test_equal_steps_are_described_once(trace: Any, monkeypatch: pytest.MonkeyPa
 
 def test_a_loop_leaves_no_hooks_behind(trace: Any) -> None:
     """An AccumulateGrad lives through a whole loop: what one step hangs on it, the next would call too."""
-
     hooks = {engine._Watch._left.__code__, engine._Watch._accumulated.__code__}
 
     def hooks_called(turns: int) -> int:
