@@ -42,8 +42,11 @@ def test_axe_finds_no_violation(open_page: Open, theme: str) -> None:
     screen.run(FAILING)
     assert violations(screen.page) == []
     screen.run(GPT)
-    screen.page.locator(".node.group[data-name='blocks.11']").dispatch_event("click")
+    screen.page.locator("#search-open").click()
+    screen.page.keyboard.type("blocks.11.attn")
+    screen.page.keyboard.press("Enter")
     screen.wait()
+    screen.page.keyboard.press("Escape")
     screen.page.get_by_role("button", name="colour by").click()
     screen.page.get_by_role("radio", name="gradient norm").check()
     assert violations(screen.page) == []

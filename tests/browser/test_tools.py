@@ -118,8 +118,10 @@ def test_vanishing_gradients_are_seen_at_once(open_page: Open) -> None:
     screen.page.get_by_role("button", name="colour by").click()
     screen.page.get_by_role("radio", name="gradient norm").check()
     assert "▽" in (screen.node("x").locator(".badge-text").text_content() or "")
-    ends = screen.page.evaluate("""() => ["x", "y"].map(name => getComputedStyle(
-        [...document.querySelectorAll(`[data-name="${name}"] .body`)].at(-1)).fill)""")
+    ends = screen.page.evaluate("""() => {
+        const bodies = [...document.querySelectorAll(".node.tinted .body")];
+        return [bodies[0], bodies.at(-1)].map(body => getComputedStyle(body).fill);
+    }""")
     assert ends[0] != ends[1]
     assert screen.page.locator("#measure-ticks span").all_text_contents() == ["1e−7", "0.01", "1000.0"]
     screen.page.reload()
