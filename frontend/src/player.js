@@ -9,7 +9,6 @@
  * @property {boolean} playing
  * @property {number} speed 1: at the reel's own pace
  * @property {boolean} loop
- * @property {boolean} following the newest step of a run that goes on
  * @property {number} laps steps played to their end since play was pressed: what repeats may go quicker
  *
  * @typedef {object} Reel what there is to play
@@ -22,7 +21,7 @@
  *   | {type: "tick", ms: number} | {type: "event", by: number} | {type: "step", by: number}
  *   | {type: "seek", step: number, at: number} | {type: "show", step: number} | {type: "choose", at: number}
  *   | {type: "home"} | {type: "end"} | {type: "speed", speed: number} | {type: "faster", by: number}
- *   | {type: "loop", loop: boolean} | {type: "follow", following: boolean} | {type: "grown"}} Command
+ *   | {type: "loop", loop: boolean} | {type: "moved", step: number}} Command
  */
 
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8];
@@ -33,20 +32,21 @@ const QUICKEST = 0.12;
 
 /** @type {Position} */
 export const REST = {
-  step: 0, at: 0, progress: 1, full: true, playing: false, speed: 1, loop: false, following: false, laps: 0,
+  step: 0, at: 0, progress: 1, full: true, playing: false, speed: 1, loop: false, laps: 0,
 };
 
 /**
  * @param {Position} position
  * @param {Command} command
- *   load: another run, shown in full. show: another step, in full. choose: the playhead alone moves
+ *   load: another run, shown in full. show: another step, in full. choose: the playhead alone moves. moved: the same
+ *   step has another place in the run
  * @param {Reel} reel
  * @returns {Position} the same object when nothing changed
  */
 export function moved(position, command, reel) {
   switch (command.type) {
     case "load":
-      return { ...ended(position, command.step, reel), playing: false, following: position.following, laps: 0 };
+      return { ...ended(position, command.step, reel), playing: false, laps: 0 };
     case "play":
       return played(position, reel);
     case "pause":
@@ -69,10 +69,8 @@ export function moved(position, command, reel) {
       return sought(position, position.at === 0 && !position.full ? 0 : position.step, 0, reel);
     case "end":
       return ended(position, position.full ? reel.steps - 1 : position.step, reel);
-    case "follow":
-      return followed(position, command.following, reel);
-    case "grown":
-      return position.following ? followed(position, true, reel) : position;
+    case "moved":
+      return position.step === command.step ? position : { ...position, step: command.step };
     default:
       return set(position, command);
   }
@@ -95,7 +93,7 @@ function set(position, command) {
  * @returns {Position} no longer going by itself
  */
 function still(position) {
-  return { ...position, playing: false, following: false, laps: 0 };
+  return { ...position, playing: false, laps: 0 };
 }
 
 /**
@@ -141,7 +139,7 @@ function sought(position, step, at, reel) {
  */
 function played(position, reel) {
   if (position.playing || reel.steps === 0) return position;
-  const going = { ...position, playing: true, following: false, laps: 0, full: false };
+  const going = { ...position, playing: true, laps: 0, full: false };
   if (position.at < reel.length(position.step)) {
     return position.full ? { ...going, progress: 0 } : going;
   }
@@ -177,17 +175,6 @@ function byStep(position, by, reel) {
   const step = within(position.step + by, reel.steps);
   if (position.full) return ended(still(position), step, reel);
   return sought(position, step, Math.min(position.at, reel.length(step) - 1), reel);
-}
-
-/**
- * @param {Position} position
- * @param {boolean} following
- * @param {Reel} reel
- * @returns {Position}
- */
-function followed(position, following, reel) {
-  if (!following) return { ...position, following };
-  return { ...ended(position, reel.steps - 1, reel), playing: false, following, laps: 0 };
 }
 
 /**

@@ -123,18 +123,14 @@ test("a run that goes on is waited for, and its next step is played when it come
   const waiting = after(growing, [{ type: "load", step: 0 }, { type: "play" }, { type: "tick", ms: 900 }]);
   assert.deepEqual([where(waiting), waiting.playing], ["0:full", true]);
   const more = reelOf([4, 4], { growing: true });
-  const later = after(more, [{ type: "grown" }, { type: "tick", ms: 20 }], waiting);
+  const later = after(more, [{ type: "tick", ms: 20 }], waiting);
   assert.equal(where(later), "1:0");
 });
 
-test("following shows the end of the newest step; leaving it stays where it is", () => {
-  const follow = after(THREE, [{ type: "load", step: 0 }, { type: "follow", following: true }]);
-  assert.equal(where(follow), "2:full");
-  const grown = moved(follow, { type: "grown" }, reelOf([4, 4, 4, 4]));
-  assert.equal(where(grown), "3:full");
-  const left = moved(grown, { type: "event", by: -1 }, reelOf([4, 4, 4, 4]));
-  assert.deepEqual([where(left), left.following], ["3:3", false]);
-  assert.equal(where(moved(left, { type: "grown" }, reelOf([4, 4, 4, 4, 4]))), "3:3");
+test("a step that gets another place in its run goes on where it was", () => {
+  const playing = after(THREE, [{ type: "load", step: 2 }, { type: "play" }, { type: "tick", ms: 650 }]);
+  const moved2 = moved(playing, { type: "moved", step: 0 }, THREE);
+  assert.deepEqual([playing.step, where(moved2), moved2.playing], [1, `0:${playing.at}`, true]);
 });
 
 test("an empty run can be played without harm", () => {

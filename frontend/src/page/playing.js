@@ -1,4 +1,4 @@
-/** The playback in the page: its clock, its keys, and all that follows it: stage, timeline, code, spoken words. */
+/** The playback in the page: its clock and its keys, the stage and the timeline that show it. */
 
 /** @import {Selection, State, StepModel, Tensor} from "../model.d.ts" */
 /** @import {Told} from "../narration.js" */
@@ -14,26 +14,21 @@ import { Timeline } from "../panels/timeline.js";
 import { phasesOf, placed } from "../phases.js";
 import { durations, moved, REST } from "../player.js";
 import { stepText } from "../run.js";
-import { ARRIVAL, Motion } from "../stage/motion.js";
+import { Motion } from "../stage/motion.js";
 import { Score } from "../stage/moment.js";
+import { Attending, SLOW_ENOUGH, STILL } from "./attending.js";
 import { commandOf } from "./keys.js";
-import { aheadOf, eventOf, selectionAt } from "./moment.js";
+import { eventOf } from "./moment.js";
 import { part } from "./parts.js";
 import { stepOf, subjectOf } from "./subject.js";
 
-/** In milliseconds. Of events that go by quicker only some are followed: view, editor and inspector would flicker. */
-const SLOW_ENOUGH = 150;
-const SELDOM = 400;
-/** A screen reader is told no more often than this while playing. */
-const SPOKEN = 2500;
 /** A frame that took longer counts as this long: a page that slept does not leap. */
 const LONGEST_FRAME = 100;
-const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Playing {
   #store;
   #picture;
-  #code;
+  #attending;
   #timeline;
   #motion;
   #position = REST;
@@ -45,22 +40,13 @@ export class Playing {
   #score = null;
   #frame = 0;
   #before = 0;
-  #spoken = 0;
   /** @type {{step: StepModel | null, at: number, position: string, narration: string}} */
   #said = { step: null, at: -1, position: "", narration: "" };
   /** @type {{step: StepModel, grads: Map<string, Tensor>} | null} */
   #leftover = null;
-  /** The moment that the view went along with last. */
-  #alongside = { at: -1, step: -1, when: 0 };
-  /** @type {{reached: number, step: StepModel | null}} */
-  #veiled = { reached: Infinity, step: null };
-  /** The moment whose node and line were chosen last. */
-  #chosen = { step: -1, at: -1, full: true, when: 0 };
   #welcoming = false;
   /** The focus was set with a pointer. */
   #pointed = false;
-  /** Selections that the playback itself made. @type {WeakSet<Selection>} */
-  #own = new WeakSet();
   /** @type {(() => void)[]} */
   #watchers = [];
 
@@ -71,8 +57,8 @@ export class Playing {
    */
   constructor(store, picture, code) {
     this.#store = store;
-    this.#code = code;
     this.#picture = picture;
+    this.#attending = new Attending(store, picture, code);
     this.#motion = new Motion(picture.stage);
     this.#timeline = new Timeline(part("timeline"), (wish) => this.#wish(wish));
     const steps = () => store.state.run?.steps ?? [];
@@ -186,8 +172,9 @@ export class Playing {
       this.#measure();
       this.#show();
     }
+    if (state.phase !== before.phase) this.#playOnce();
     const { selection } = state;
-    if (selection && selection !== before.selection && !this.#own.has(selection)) this.#goTo(selection);
+    if (selection && selection !== before.selection && !this.#attending.chose(selection)) this.#goTo(selection);
   }
 
   /**
@@ -195,8 +182,10 @@ export class Playing {
    * @param {State} before
    */
   #changed({ run, step }, { run: old }) {
+    const { step: place } = this.#position;
     if (!run || run.number !== old?.number) this.do({ type: "load", step });
-    else if (step !== this.#position.step) this.do({ type: "show", step });
+    else if (run.steps[step] === old.steps[place]) this.do({ type: "moved", step });
+    else if (step !== place) this.do({ type: "show", step });
   }
 
   /** @param {Selection} selection chosen by hand: the playhead goes there */
@@ -205,7 +194,7 @@ export class Playing {
     const { at, step, full } = this.#position;
     const event = subject ? eventOf(selection, subject, at) : -1;
     if (event < 0 || event === at) return;
-    this.#chosen = { step, at: event, full, when: performance.now() };
+    this.#attending.know({ step, at: event, full });
     this.do(full ? { type: "choose", at: event } : { type: "seek", step, at: event });
   }
 
@@ -219,6 +208,11 @@ export class Playing {
     }
     this.#motion.begin(this.#score);
     this.#show();
+    this.#playOnce();
+  }
+
+  /** Once the first run is over and on the stage, whichever comes last. */
+  #playOnce() {
     if (!this.#welcoming || !this.#isDrawn() || this.#store.state.phase !== "done") return;
     this.#welcoming = false;
     this.do({ type: "play" });
@@ -272,10 +266,10 @@ export class Playing {
     const told = this.#told();
     const words = told ? this.#words(told) : { position: "", narration: "" };
     this.#timeline.show(position, words);
-    if (this.#isDrawn()) this.#motion.show(position, STILL.matches || this.#pace() < SLOW_ENOUGH);
-    this.#goAlong();
-    if (told) this.#choose(told);
-    if (told) this.#veil(told);
+    const pace = this.#pace();
+    const score = this.#isDrawn() ? this.#score : null;
+    if (score) this.#motion.show(position, STILL.matches || pace < SLOW_ENOUGH);
+    if (told) this.#attending.follow({ position, told, score, pace });
     for (const watcher of this.#watchers) watcher();
   }
 
@@ -284,7 +278,7 @@ export class Playing {
     const { at } = this.#position;
     if (this.#said.step !== told.step || this.#said.at !== at) {
       this.#said = { step: told.step, at, position: positionText(at, told), narration: narrate(at, told) };
-      this.#speak(this.#said.narration);
+      this.#attending.hear(this.#said.narration, this.#position);
     }
     return this.#said;
   }
@@ -293,49 +287,5 @@ export class Playing {
   #pace() {
     const { step, at, speed, playing } = this.#position;
     return playing ? this.#reel.duration(step, at) / speed : Infinity;
-  }
-
-  /** @param {string} words for a screen reader; while playing not all, but the newest */
-  #speak(words) {
-    const { playing, full } = this.#position;
-    const now = performance.now();
-    if (full && !playing && this.#spoken === 0) return;
-    if (playing && now - this.#spoken < SPOKEN) return;
-    this.#spoken = now;
-    if (!document.activeElement?.matches(".scrubber")) part("told").textContent = words;
-  }
-
-  /** The view goes along, where there is time to follow it. */
-  #goAlong() {
-    const { at, full, step } = this.#position;
-    if (full || !this.#score || !this.#isDrawn()) return;
-    if (this.#alongside.at === at && this.#alongside.step === step) return;
-    const now = performance.now();
-    if (this.#pace() < SLOW_ENOUGH && now - this.#alongside.when < SELDOM) return;
-    this.#alongside = { at, step, when: now };
-    this.#picture.stage.goAlong(this.#score.touched(at).items, STILL.matches);
-  }
-
-  /** The values beside the code come when they are computed. @param {Told} told */
-  #veil(told) {
-    const { at, progress, full } = this.#position;
-    const reached = full ? Infinity : at + (progress >= ARRIVAL ? 1 : 0);
-    if (reached === this.#veiled.reached && told.step === this.#veiled.step) return;
-    this.#veiled = { reached, step: told.step };
-    this.#code.veil(full ? () => false : aheadOf(told, reached));
-  }
-
-  /** What happens is chosen: its node or edge, its line. @param {Told} told */
-  #choose({ step }) {
-    const { at, full, step: place } = this.#position;
-    const known = this.#chosen.step === place && this.#chosen.at === at && this.#chosen.full === full;
-    const now = performance.now();
-    if (known || (this.#pace() < SLOW_ENOUGH && now - this.#chosen.when < SELDOM)) return;
-    const wasFull = this.#chosen.full;
-    this.#chosen = { step: place, at, full, when: now };
-    if (full && (wasFull || at < step.events.length)) return;
-    const { selection, line } = selectionAt(step, full ? step.events.length : at);
-    if (selection) this.#own.add(selection);
-    this.#store.send({ type: "select", selection, line });
   }
 }
