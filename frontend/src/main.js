@@ -43,8 +43,18 @@ function selectAndReveal(selection) {
   picture.reveal(selection.id);
 }
 
+/**
+ * @param {string} id
+ * @param {number | null} index of the step that has the node
+ */
+function showNode(id, index) {
+  const place = store.state.run?.steps.findIndex((step) => step.index === index) ?? -1;
+  if (place >= 0) store.send({ type: "step", step: place });
+  selectAndReveal({ type: "node", id });
+}
+
 // Watchers hear of a change in this order: the words and the timeline first, then what is measured against them.
-const code = new Code(store, () => void running.run());
+const code = new Code(store, () => void running.run(), showNode);
 const running = new Running(store, () => code.text);
 const charts = wireCharts(store);
 const picture = new PictureOnStage(store, drawing, select);
@@ -54,7 +64,12 @@ const playing = new Playing(store, picture, code);
 wireProgress(store, playing.slot);
 void new Presenting(playing, picture);
 if (Code.isFirstVisit()) playing.welcome();
-tellOutput(store, { onLine: (line) => code.goTo(line), onRetry: () => void running.run() });
+tellOutput(store, {
+  onLine: (line) => code.goTo(line),
+  onRetry: () => void running.run(),
+  onFix: (fix) => code.apply(fix),
+  onNode: showNode,
+});
 wireTabs();
 wireSplitters();
 wireTheme(() => {

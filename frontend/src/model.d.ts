@@ -2,6 +2,8 @@
 
 import type {
   Binding,
+  Fix,
+  Frame,
   GraphAnswer,
   GraphEdge,
   GraphGroup,
@@ -9,6 +11,7 @@ import type {
   Health,
   NamedGradient,
   Notice,
+  Operand,
   Output,
   Problem,
   Result,
@@ -16,7 +19,10 @@ import type {
   Timings,
 } from "./contract.d.ts";
 
-export type { Binding, GraphAnswer, GraphEdge, GraphGroup, GraphNode, Health, NamedGradient, Notice, Output, Problem, Result, Step, Timings };
+export type {
+  Binding, Fix, Frame, GraphAnswer, GraphEdge, GraphGroup, GraphNode, Health, NamedGradient,
+  Notice, Operand, Output, Problem, Result, Step, Timings,
+};
 
 /** How far a long run has got. `left` in seconds. */
 export interface Progress {

@@ -1,6 +1,6 @@
 /** The editor in the page: the snippet, what stands beside its lines, and the line that is chosen. */
 
-/** @import {State} from "../model.d.ts" */
+/** @import {Fix, State} from "../model.d.ts" */
 /** @import {Span} from "../panels/editor.js" */
 /** @import {Store} from "./store.js" */
 
@@ -23,13 +23,18 @@ const WHOLE = { column: null, end_line: null, end_column: null };
 export class Code {
   #store;
   #editor;
+  #onRun;
+  #onNode;
 
   /**
    * @param {Store} store
    * @param {() => void} onRun
+   * @param {(node: string, step: number | null) => void} onNode an operand of the problem is to be shown
    */
-  constructor(store, onRun) {
+  constructor(store, onRun, onNode) {
     this.#store = store;
+    this.#onRun = onRun;
+    this.#onNode = onNode;
     this.#editor = new LateEditor(part("editor"), recall("code") ?? SNIPPET, {
       onRun,
       onEdit: () => this.#edited(),
@@ -66,6 +71,17 @@ export class Code {
     this.#choose(line);
   }
 
+  /**
+   * Puts a fix into the snippet that it was made for, and runs it.
+   *
+   * @param {Fix} fix
+   */
+  apply(fix) {
+    if (this.#store.state.stale) return;
+    this.#editor.replaceLines(fix.line, fix.end_line, fix.code);
+    this.#onRun();
+  }
+
   /** @param {number} line */
   #choose(line) {
     this.#store.send({ type: "select", selection: { type: "line", id: String(line) } });
@@ -89,6 +105,8 @@ export class Code {
     this.#editor.dim(state.stale);
     const moved = state.run !== before.run || state.step !== before.step;
     if (moved) this.#annotate(state);
+    const problem = state.run?.problem;
+    if (problem?.line && problem !== before.run?.problem) this.#editor.bringUp(problem.line);
     if (moved || state.selection !== before.selection || state.line !== before.line) this.#showChoice(state, before);
   }
 
@@ -98,7 +116,10 @@ export class Code {
     const problem = run?.status === "cancelled" ? null : run?.problem; // that it was stopped is no fault of the line
     const chips = run ? chipsOf(run, subjectOf(state), run.lines) : [];
     const span = problem?.line ? spanOf(problem, problem.line) : null;
-    this.#editor.mark({ chips, problem: problem && span ? { ...problem, span } : null });
+    const actions = { onFix: (/** @type {Fix} */ fix) => this.apply(fix), onNode: this.#onNode };
+    const warnings = run?.notices.filter(({ level }) => level === "warning") ?? [];
+    const cautions = warnings.flatMap(({ line, message }) => (line === null ? [] : [{ line, message }]));
+    this.#editor.mark({ chips, cautions, failure: problem && span ? { problem, actions, span } : null });
   }
 
   /**

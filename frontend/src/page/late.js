@@ -49,6 +49,15 @@ export class LateEditor {
     this.#editor?.replace(code);
   }
 
+  /**
+   * @param {number} first
+   * @param {number} last
+   * @param {string} code
+   */
+  replaceLines(first, last, code) {
+    this.#editor?.replaceLines(first, last, code);
+  }
+
   /** @param {Marks} marks */
   mark(marks) {
     this.#tell("mark", (editor) => editor.mark(marks));
@@ -70,6 +79,11 @@ export class LateEditor {
   /** @param {number} line */
   goTo(line) {
     this.#tell("goTo", (editor) => editor.goTo(line));
+  }
+
+  /** @param {number} line */
+  bringUp(line) {
+    this.#tell("bringUp", (editor) => editor.bringUp(line));
   }
 
   /** @param {boolean} stale */

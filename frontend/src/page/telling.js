@@ -1,6 +1,6 @@
 /** What the page says in words: output and summary, and to a screen reader how the run goes. */
 
-/** @import {State} from "../model.d.ts" */
+/** @import {Problem, State} from "../model.d.ts" */
 /** @import {Actions} from "../panels/output.js" */
 /** @import {Store} from "./store.js" */
 
@@ -38,8 +38,14 @@ function tellEnd(host, tell) {
 function announcement({ phase, run, trouble }) {
   return {
     idle: "", running: "running", stopped: "stopped", trouble: trouble?.message ?? "",
-    done: run?.status === "cancelled" ? "stopped" : run?.problem ? `${run.problem.kind} in line ${run.problem.line ?? "?"}: ${run.problem.message}` : "done",
+    done: run?.status === "cancelled" ? "stopped" : run?.problem ? problemWords(run.problem) : "done",
   }[phase];
+}
+
+/** @param {Problem} problem */
+function problemWords({ kind, line, message, suggestion }) {
+  const words = `${kind} in line ${line ?? "?"}: ${message}. ${suggestion ?? ""}`;
+  return words.replaceAll("`", "");
 }
 
 /** @param {Store} store */

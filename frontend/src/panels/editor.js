@@ -5,12 +5,12 @@ import {
   EditorState, EditorView, HighlightStyle, history, historyKeymap, indentOnInput, indentUnit, indentWithTab, keymap,
   lineNumbers, Prec, python, StateEffect, StateField, syntaxHighlighting, tags, WidgetType,
 } from "../../vendor/codemirror.js";
-import { chipElement, problemElement } from "./marks.js";
+import { cautionElement, chipElement, problemElement } from "./marks.js";
 
 /**
  * @import {Range, StateEffectType, Text, Transaction} from "@codemirror/state"
  * @import {DecorationSet} from "@codemirror/view"
- * @import {Chip, Failure} from "./marks.js"
+ * @import {Caution, Chip, Failure} from "./marks.js"
  *
  * @typedef {object} Span 1-based lines and columns, the end after the last character
  * @property {number} line
@@ -20,7 +20,8 @@ import { chipElement, problemElement } from "./marks.js";
  *
  * @typedef {object} Marks
  * @property {Chip[]} chips
- * @property {(Failure & {span: Span}) | null} problem
+ * @property {Caution[]} cautions
+ * @property {(Failure & {span: Span}) | null} failure
  *
  * @typedef {object} Actions
  * @property {() => void} onRun
@@ -28,6 +29,8 @@ import { chipElement, problemElement } from "./marks.js";
  * @property {(line: number) => void} onLine
  */
 
+/** Pixels of code that stay to be seen above a line that is brought up. */
+const ABOVE = 60;
 /** @type {StateEffectType<Marks>} */
 const setMarks = StateEffect.define();
 /** @type {StateEffectType<Span | null>} */
@@ -108,18 +111,22 @@ function rangeOf(doc, span) {
  * @param {Text} doc
  * @param {Marks} marks
  */
-function markRanges(doc, { chips, problem }) {
+function markRanges(doc, { chips, cautions, failure }) {
   const ranges = chips
     .filter(({ line }) => line >= 1 && line <= doc.lines)
     .map((chip) => {
       const widget = new ElementWidget(JSON.stringify(chip), () => chipElement(chip));
       return Decoration.widget({ widget, side: 1 }).range(doc.line(chip.line).to);
     });
-  const range = problem && rangeOf(doc, problem.span);
-  if (!problem || !range) return ranges;
+  for (const caution of cautions.filter(({ line }) => line >= 1 && line <= doc.lines)) {
+    const widget = new ElementWidget(JSON.stringify(caution), () => cautionElement(caution));
+    ranges.push(Decoration.widget({ widget, side: 1 }).range(doc.line(caution.line).to));
+  }
+  const range = failure && rangeOf(doc, failure.span);
+  if (!failure || !range) return ranges;
   const line = doc.lineAt(range.from);
   const end = doc.lineAt(range.to);
-  const widget = new ElementWidget(JSON.stringify(problem), () => problemElement(problem));
+  const widget = new ElementWidget(JSON.stringify(failure), () => problemElement(failure));
   ranges.push(Decoration.line({ class: "cm-failed" }).range(line.from));
   if (range.to > range.from) ranges.push(Decoration.mark({ class: "cm-wavy" }).range(range.from, range.to));
   ranges.push(Decoration.widget({ widget, block: true, side: 2 }).range(end.to));
@@ -179,11 +186,37 @@ const LOOK = EditorView.theme({
   ".problem": {
     margin: "4px 12px 8px 44px", padding: "9px 12px", borderLeft: "3px solid var(--error)", borderRadius: "6px",
     backgroundColor: "var(--error-soft)", color: "var(--ink)", fontFamily: "var(--sans)", fontSize: "13px", lineHeight: "1.5",
-    whiteSpace: "pre-wrap", overflowWrap: "anywhere",
+    whiteSpace: "normal", overflowWrap: "anywhere",
   },
+  ".problem .message": { whiteSpace: "pre-wrap" },
   ".problem strong": { color: "var(--error)" },
   ".problem p": { margin: "4px 0 0" },
   ".problem .suggestion::before": { content: '"→ "', color: "var(--error)" },
+  ".problem code": { fontFamily: "var(--mono)", fontSize: "0.95em" },
+  ".operands": { display: "flex", flexWrap: "wrap", gap: "5px 6px", margin: "6px 0 0", padding: "0", listStyle: "none" },
+  ".operand": {
+    padding: "1px 8px", border: "1px solid var(--line)", borderRadius: "7px", backgroundColor: "var(--panel)",
+    color: "var(--ink)", font: "12.5px/1.6 var(--mono)", textAlign: "left",
+  },
+  "button.operand, .fix": { cursor: "pointer" },
+  "button.operand:hover": { borderColor: "var(--forward)" },
+  ".operand-shape": { color: "var(--quiet)" },
+  ".clash": {
+    color: "var(--error)", fontWeight: "700", borderBottom: "2px solid var(--error)", padding: "0 1px",
+  },
+  ".operand-kind:empty": { display: "none" },
+  ".operand-kind": { color: "var(--quiet)" },
+  ".fixes": { display: "flex", flexWrap: "wrap", gap: "6px", marginTop: "7px" },
+  ".fix": {
+    padding: "3px 10px", border: "1px solid var(--forward)", borderRadius: "7px", backgroundColor: "var(--panel)",
+    color: "var(--forward)", font: "550 12.5px/1.5 var(--sans)", textAlign: "left",
+  },
+  ".fix:hover": { backgroundColor: "var(--forward-soft)" },
+  "&.stale .fixes": { display: "none" },
+  ".caution": {
+    float: "right", width: "18px", height: "18px", margin: "4px 0 0 8px", borderRadius: "50%", border: "1.5px solid var(--caution)",
+    color: "var(--caution)", font: "700 12px/17px var(--sans)", textAlign: "center", boxSizing: "border-box", cursor: "help",
+  },
   ".chip.ahead": { visibility: "hidden" },
   "&.stale .chip": { opacity: "0.45" },
 });
@@ -257,6 +290,24 @@ export class Editor {
     this.#view.dispatch({ changes: { from: 0, to: this.#view.state.doc.length, insert: code } });
   }
 
+  /**
+   * Puts other code in the place of whole lines; it can be undone.
+   *
+   * @param {number} first 1-based
+   * @param {number} last
+   * @param {string} code
+   */
+  replaceLines(first, last, code) {
+    const { doc } = this.#view.state;
+    if (first < 1 || last < first || last > doc.lines) return;
+    const from = doc.line(first).from;
+    this.#view.dispatch({
+      changes: { from, to: doc.line(last).to, insert: code },
+      selection: EditorSelection.cursor(from + code.length),
+      userEvent: "input.fix",
+    });
+  }
+
   /** @param {Marks} marks */
   mark(marks) {
     this.#view.dispatch({ effects: setMarks.of(marks) });
@@ -303,6 +354,17 @@ export class Editor {
       const { chip: line } = /** @type {HTMLElement} */ (chip).dataset;
       chip.classList.toggle("ahead", this.#isAhead(Number(line), chip.classList.contains("grad") ? "grad" : "value"));
     }
+  }
+
+  /**
+   * Brings a line near the top, so that what stands below it is seen too.
+   *
+   * @param {number} line 1-based
+   */
+  bringUp(line) {
+    const { doc } = this.#view.state;
+    if (line < 1 || line > doc.lines) return;
+    this.#view.dispatch({ effects: EditorView.scrollIntoView(doc.line(line).from, { y: "start", yMargin: ABOVE }) });
   }
 
   /** @param {boolean} stale */

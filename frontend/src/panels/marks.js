@@ -1,15 +1,19 @@
 /** What stands beside and below the lines of the editor: values, gradients, the problem. */
 
-/** @import {Binding, GraphModel, Run, StepModel} from "../model.d.ts" */
+/** @import {Binding, GraphModel, Problem, Run, StepModel} from "../model.d.ts" */
+/** @import {ProblemActions} from "./problem.js" */
 
 import { placeOf } from "../run.js";
 import { cut, nodeTitle } from "../stage/card.js";
 import { gradText, valueText } from "../tensor.js";
+import { problemNote } from "./problem.js";
+import { render } from "./template.js";
 
 /**
  * @typedef {{name: string, value: string, tail: string}} Part
  * @typedef {{line: number, role: "value" | "grad", parts: Part[]}} Chip
- * @typedef {{kind: string, message: string, explanation: string | null, suggestion: string | null}} Failure
+ * @typedef {{problem: Problem, actions: ProblemActions}} Failure
+ * @typedef {{line: number, message: string}} Caution a notice that is a warning, at its line
  */
 
 /** Gradients written beside the line of backward; more are counted. */
@@ -101,15 +105,24 @@ export function chipElement({ line, role, parts }) {
  * @param {Failure} failure
  * @returns {HTMLElement}
  */
-export function problemElement({ kind, message, explanation, suggestion }) {
+export function problemElement({ problem, actions }) {
   const box = element("div", "problem");
-  box.dataset.failure = kind;
-  const first = element("div", "message");
-  first.append(element("strong", "", `${kind}: `), message);
-  box.append(first);
-  if (explanation) box.append(element("p", "explanation", explanation));
-  if (suggestion) box.append(element("p", "suggestion", suggestion));
+  box.dataset.failure = problem.kind;
+  render(problemNote(problem, actions), box);
   return box;
+}
+
+/**
+ * @param {Caution} caution
+ * @returns {HTMLElement}
+ */
+export function cautionElement({ line, message }) {
+  const mark = element("span", "caution", "!");
+  mark.title = message.replaceAll("`", "");
+  mark.dataset.caution = String(line);
+  mark.setAttribute("role", "img");
+  mark.setAttribute("aria-label", `warning: ${mark.title}`);
+  return mark;
 }
 
 /**

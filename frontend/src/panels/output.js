@@ -1,18 +1,18 @@
 /** The output: what was printed, the last value, notices, the problem, and one line on how it went. */
 
-/** @import {Health, Output, Problem, Run, State, Trouble} from "../model.d.ts" */
+/** @import {Frame, Health, Notice, Output, Problem, Run, State, Trouble} from "../model.d.ts" */
+/** @import {ProblemActions} from "./problem.js" */
 
 import { countText, durationText } from "../number.js";
+import { coded, operandList, remedy } from "./problem.js";
 import { html, nothing, render } from "./template.js";
 
 /** Printed pieces shown; more are cut in the middle so that the page stays quick. */
 const SHOWN = 400;
+/** Calls of the learner's own that a problem names; recursion has more. */
+const CALLERS = 3;
 
-/**
- * @typedef {object} Actions
- * @property {(line: number) => void} onLine
- * @property {() => void} onRetry
- */
+/** @typedef {ProblemActions & {onLine: (line: number) => void, onRetry: () => void}} Actions */
 
 /**
  * @param {HTMLElement} host
@@ -24,7 +24,7 @@ export function showOutput(host, state, actions) {
     html`
       ${state.phase === "trouble" && state.trouble ? troubleCard(state.trouble, actions) : nothing}
       ${state.phase === "stopped" ? html`<p class="notice">Stopped. What is shown is from the run before.</p>` : nothing}
-      ${state.run ? runView(state.run, actions) : nothing}
+      ${state.run ? runView(state.run, state.stale, actions) : nothing}
     `,
     host,
   );
@@ -47,21 +47,22 @@ function troubleCard(trouble, { onRetry }) {
 
 /**
  * @param {Run} run
+ * @param {boolean} stale
  * @param {Actions} actions
  */
-function runView(run, actions) {
+function runView(run, stale, actions) {
   const { problem, result, notices } = run;
+  const warnings = notices.filter(({ level }) => level === "warning");
   return html`
     ${run.status === "cancelled" ? stoppedNotice(run, actions) : nothing}
-    ${problem && run.status !== "cancelled" ? problemCard(problem, actions) : nothing}
+    ${problem && run.status !== "cancelled" ? problemCard(problem, stale, actions) : nothing}
+    ${warnings.map((notice) => noticeView(notice, actions))}
     <div class="printed">${cutMiddle(run.output).map((piece) => printed(piece, actions))}</div>
     ${result
       ? html`<button class="print result" data-result @click=${() => actions.onLine(result.line)}>${result.text}</button>`
       : nothing}
     ${leftOut(run)}
-    ${notices.map(
-      ({ message, line }) => html`<p class="notice">${message}${line === null ? nothing : html` (${lineLink(line, actions)})`}</p>`,
-    )}
+    ${notices.filter((notice) => !warnings.includes(notice)).map((notice) => noticeView(notice, actions))}
     ${run.status === "running" || problem || result || notices.length > 0 || run.output.length > 0 ? nothing : html`<p class="quiet">Nothing was printed.</p>`}
   `;
 }
@@ -90,17 +91,51 @@ function leftOut({ skipped, thinned }) {
 }
 
 /**
- * In full only where no line of the editor carries it.
- *
  * @param {Problem} problem
+ * @param {boolean} stale its line numbers are no longer those of the editor
  * @param {Actions} actions
  */
-function problemCard({ kind, line, message, explanation, suggestion }, actions) {
+function problemCard(problem, stale, actions) {
+  const { kind, line, message, explanation, operands, traceback } = problem;
   return html`<div class="problem" data-problem>
     <strong>${kind}${line === null ? nothing : html` · ${lineLink(line, actions)}`}</strong>
+    ${traceback.length > 1 ? html`<span class="way"> ${way(traceback, actions)}</span>` : nothing}
     <p class="message">${message}</p>
-    ${line === null && explanation ? html`<p>${explanation}</p>` : nothing}
-    ${line === null && suggestion ? html`<p>${suggestion}</p>` : nothing}
+    ${operandList(operands, actions)}
+    ${explanation ? html`<p class="explanation">${coded(explanation)}</p>` : nothing}
+    ${remedy(stale ? { ...problem, fixes: [] } : problem, actions)}
+  </div>`;
+}
+
+/**
+ * The learner's own calls that led there, the innermost first: `in forward, called by line 9`.
+ *
+ * @param {Frame[]} traceback
+ * @param {Actions} actions
+ */
+function way(traceback, actions) {
+  const callers = traceback.slice(0, -1).reverse().slice(0, CALLERS);
+  const innermost = traceback.at(-1)?.function ?? "";
+  return html`in <code>${innermost}</code>${callers.map(
+    ({ line, function: name }) => html`, called by ${lineLink(line, actions)}${name === "<module>" ? nothing : html` in <code>${name}</code>`}`,
+  )}`;
+}
+
+/**
+ * @param {Notice} notice
+ * @param {Actions} actions
+ */
+function noticeView({ kind, level, message, suggestion, line, node, step }, actions) {
+  const warning = level === "warning";
+  return html`<div class="notice ${level}" data-notice=${kind}>
+    <span class="notice-icon" aria-hidden="true">${warning ? "!" : "i"}</span>
+    <div>
+      <p>${warning ? html`<span class="unseen">Warning: </span>` : nothing}${coded(message)}
+        ${line === null ? nothing : lineLink(line, actions)}
+        ${node === null ? nothing : html`<button class="link" @click=${() => actions.onNode(node, step)}>show the node</button>`}
+      </p>
+      ${suggestion ? html`<p class="suggestion">${coded(suggestion)}</p>` : nothing}
+    </div>
   </div>`;
 }
 
