@@ -21,19 +21,13 @@ _SCALARS: Final = msgspec.msgpack.Decoder(dict[str, Any])
 
 FIXMAP: Final = 0x80
 MAP16: Final = 0xDE
+MAP32: Final = 0xDF
 
 
 def number(frame: bytes, seq: int) -> bytes:
     """A frame that `Unpacker` has passed, with `seq` as the first key of its map."""
-    first = frame[0]
-    if first & 0xF0 == FIXMAP:
-        count, start = first & 0x0F, 1
-    else:
-        width = 2 if first == MAP16 else 4
-        count, start = int.from_bytes(frame[1 : 1 + width]), 1 + width
-    count += 1
-    head = bytes([FIXMAP | count]) if count < 16 else bytes([MAP16]) + count.to_bytes(2)
-    return b"".join((head, _SEQ, pack(seq), frame[start:]))
+    count, start = _head(frame)
+    return b"".join((_map(count + 1), _SEQ, pack(seq), frame[start:]))
 
 
 def kind_of(message: Message) -> str:
@@ -43,11 +37,24 @@ def kind_of(message: Message) -> str:
 
 def unnumbered(frame: bytes, seq: int) -> bytes:
     """The inverse of `number`: the frame as `Unpacker` reads it."""
+    count, start = _head(frame)
+    return _map(count - 1) + frame[start + len(_SEQ) + len(pack(seq)) :]
+
+
+def _head(frame: bytes) -> tuple[int, int]:
+    """How many keys the map has, and where they begin."""
     first = frame[0]
-    count, start = (first & 0x0F, 1) if first & 0xF0 == FIXMAP else (int.from_bytes(frame[1:3]), 3)
-    count -= 1
-    head = bytes([FIXMAP | count]) if count < 16 else bytes([MAP16]) + count.to_bytes(2)
-    return head + frame[start + len(_SEQ) + len(pack(seq)) :]
+    if first & 0xF0 == FIXMAP:
+        return first & 0x0F, 1
+    width = 2 if first == MAP16 else 4
+    return int.from_bytes(frame[1 : 1 + width]), 1 + width
+
+
+def _map(count: int) -> bytes:
+    """How a map of so many keys begins."""
+    if count < 1 << 4:
+        return bytes([FIXMAP | count])
+    return bytes([MAP16]) + count.to_bytes(2) if count < 1 << 16 else bytes([MAP32]) + count.to_bytes(4)
 
 
 def numbered_json(kind: str, seq: int, body: bytes) -> bytes:

@@ -21,7 +21,9 @@ from backend.wire.messages import (
     NoticeMessage,
     OperandRecord,
     ProblemMessage,
+    ProgressMessage,
     ResultMessage,
+    ScalarsMessage,
     Slot,
 )
 from backend.wire.unpack import Unpacker
@@ -186,6 +188,17 @@ ORDERS: list[tuple[list[Any], str]] = [
     ([DoneMessage("ok", sample.NAN, 1)], "done with run_ms nan"),
     ([DoneMessage("ok", 1, -1)], "done with trace_ms -1"),
     ([ResultMessage(line=1, text="", node="x1")], "of node 'x1'"),
+    ([ScalarsMessage(index=3), ScalarsMessage(index=3)], "scalars of iteration 3 after those of 3"),
+    ([ScalarsMessage(index=-1)], "scalars of iteration -1"),
+    ([ScalarsMessage(index=2**31)], "scalars of iteration"),
+    ([ScalarsMessage(index=0, values={"__proto__": 1.0})], "the name '__proto__'"),
+    ([ScalarsMessage(index=0, loops={"__class__": 1})], "the name '__class__'"),
+    ([ScalarsMessage(index=0, values={"x" * 201: 1.0})], "the name 'xxx"),
+    ([ScalarsMessage(index=0, values={f"x{n}": 1.0 for n in range(257)})], "scalars with 257 names"),
+    ([ScalarsMessage(index=0, loops={"x": "y" * 201})], "a text of 201 characters"),
+    ([ProgressMessage(step=-1, rate=1.0)], "progress with step -1"),
+    ([ProgressMessage(step=1, rate=sample.NAN)], "progress with rate nan"),
+    ([ProgressMessage(step=1, rate=1.0, left=-1.0)], "progress with left -1.0"),
     ([ResultMessage(line=-1, text="")], "at line -1"),
     (
         [ProblemMessage(kind="E", status="error", message="", traceback=[{"line": 1, "function": "f"}] * 1001)],  # type: ignore[list-item]
