@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Open
 from tests.browser.screen import EXPRESSION, FFN, MEETING, REGRESSION, TRAINING, Screen
+from tests.browser.test_accessible import violations
 
 CUT = """a = torch.tensor(2.0, requires_grad=True)
 b = a.detach() * 3
@@ -374,3 +375,15 @@ def test_playing_moves_no_panel_and_no_node(open_page: Open) -> None:
         assert (
             screen.page.locator(".node > .body").evaluate_all("all => all.map(e => e.getAttribute('width'))") == sizes
         )
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation_at_a_moment_nor_in_a_presentation(open_page: Open, theme: str) -> None:
+    screen = open_page(TRAINING, theme=theme)
+    leave_editor(screen)
+    press(screen, "Home", "ArrowRight", "ArrowRight", "ArrowRight")
+    settle(screen)
+    assert violations(screen.page) == []
+    press(screen, "p")
+    expect(screen.page.locator("body.presenting")).to_have_count(1)
+    assert violations(screen.page) == []
