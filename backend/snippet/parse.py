@@ -12,6 +12,7 @@ from typing import Literal
 from backend.errors import SnippetTooLarge
 from backend.schema import Problem
 from backend.snippet.bindings import bound_names
+from backend.snippet.mending import syntax_fixes
 from backend.snippet.syntax import advise
 
 
@@ -105,6 +106,8 @@ def _explain(error: SyntaxError, code: str) -> Problem:
         column=column,
         end_line=end_line,
         end_column=end_column,
+        family="syntax",
+        fixes=syntax_fixes(error.msg, code, line) if line is not None else [],
     )
 
 

@@ -62,6 +62,30 @@ def test_wrong_syntax_has_a_place_and_advice(
     assert advice in (problem.suggestion or "")
 
 
+MENDED = [
+    ("for i in range(3)\n    print(i)", "for i in range(3):"),
+    ("y = 1\nz = (1 + 2\n", "z = (1 + 2)"),
+    ("print 'x'", "print('x')"),
+    ("x = 3\nif x = 3: pass", "if x == 3: pass"),
+    ("x = 1\n  y = 2", "y = 2"),
+]
+
+
+@pytest.mark.parametrize(("code", "line"), MENDED)
+def test_a_slip_of_syntax_comes_with_the_line_that_can_be_read(code: str, line: str) -> None:
+    problem = problem_of(code)
+    (fix,) = problem.fixes
+    assert (problem.family, fix.code) == ("syntax", line)
+    lines = code.split("\n")
+    lines[fix.line - 1 : fix.end_line] = fix.code.split("\n")
+    assert parse("\n".join(lines), limit=LIMIT).problem is None
+
+
+def test_what_no_small_change_mends_has_no_fix() -> None:
+    for code in ("y = (x +", "if x\nbroken (", "f(a b)"):
+        assert problem_of(code).fixes == []
+
+
 def test_columns_count_characters_not_bytes() -> None:
     assert problem_of("größe = ü +* 3").column == "größe = ü +* 3".index("*") + 1
 

@@ -4,6 +4,9 @@
 
 import { html, nothing } from "./template.js";
 
+/** Characters of a message below the failing line. */
+const LONGEST = 110;
+
 /**
  * @typedef {object} ProblemActions
  * @property {(fix: Fix) => void} onFix
@@ -76,6 +79,16 @@ export function remedy({ suggestion, fixes }, { onFix }) {
 }
 
 /**
+ * Torch explains at length in its messages; the editor has no room for it, and an explanation of its own.
+ *
+ * @param {string} message
+ */
+function brief(message) {
+  const first = message.split(/(?<=\w\)?)\. (?=[A-Z])| Hint: /)[0] ?? message;
+  return first.length <= LONGEST ? first : `${first.slice(0, first.lastIndexOf(" ", LONGEST))} \u2026`;
+}
+
+/**
  * Below the failing line: short, because the output says it in full. Sizes that clash explain themselves.
  *
  * @param {Problem} problem
@@ -84,7 +97,7 @@ export function remedy({ suggestion, fixes }, { onFix }) {
 export function problemNote(problem, actions) {
   const { kind, message, explanation, operands } = problem;
   const plain = operands.some(({ clash }) => clash.length > 0);
-  return html`<div class="message"><strong>${kind}:</strong> ${message.split(" Hint: ")[0]}</div>
+  return html`<div class="message"><strong>${kind}:</strong> ${explanation ? brief(message) : message}</div>
     ${operandList(operands, actions)}
     ${explanation && !plain ? html`<p class="explanation">${coded(explanation)}</p>` : nothing}
     ${remedy(problem, actions)}`;
