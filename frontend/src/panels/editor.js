@@ -267,7 +267,8 @@ export class Editor {
         EditorView.contentAttributes.of({ "aria-label": "Python snippet. Press Escape, then Tab, to leave.", spellcheck: "false", tabindex: "0" }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) actions.onEdit();
-          this.#veilChips();
+          const marked = update.transactions.some(({ effects }) => effects.some((effect) => effect.is(setMarks)));
+          if (marked || update.viewportChanged) this.#veilChips();
           const moved = update.transactions.some((transaction) => transaction.isUserEvent("select"));
           if (moved && !update.docChanged && !this.#quiet) actions.onLine(this.line);
         }),
