@@ -21,8 +21,8 @@ EXPRESSION = (
 )
 FAILING = EXPRESSION + "\nw = z @ torch.ones(3)"
 LARGE = (
-    "import torch\nx = torch.ones(3, requires_grad=True)\ny = x\n"
-    "for i in range(2000):\n    y = y + x\ny.sum().backward()"
+    "import torch\nfrom functools import reduce\nx = torch.ones(3, requires_grad=True)\n"
+    "y = reduce(lambda y, _: y + x, range(2000), x)\ny.sum().backward()"
 )
 DEEP = (
     "import torch\nfrom torch import nn\n"
