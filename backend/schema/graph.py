@@ -86,6 +86,11 @@ class GraphEdge(Model):
     target: str
     source_output: int = 0
     target_input: int = 0
+    summed: list[int] = Field(
+        default_factory=list,
+        description="Dimensions of the target's output along which this input was broadcast: "
+        "backward sums the gradient over them.",
+    )
 
 
 class GraphGroup(Model):

@@ -20,6 +20,7 @@ from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, VALUE
 from backend.trace.records import EngineNode, Op, Site, Step, Value
 from backend.trace.recurring import key_of
 from backend.trace.reduction import Summary
+from backend.trace.rules import summed
 from backend.trace.source import Source
 from backend.trace.summary import Summaries
 from backend.wire.layout import EVENTS_EACH
@@ -186,7 +187,9 @@ class _Layout:
             self._producer(value, None)
         for op in self.step.ops:
             for position, value in enumerate(op.inputs):
-                self._edge(self.place[self.key(value)], self._output(value), self.place[id(op)], position)
+                edge = self._edge(self.place[self.key(value)], self._output(value), self.place[id(op)], position)
+                if value.requires_grad:
+                    self.edges[edge].summed = summed(op, position)
         self._engine_edges()
         self._next_functions()
         self._count_outputs()

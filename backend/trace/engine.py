@@ -6,15 +6,16 @@ meet, the sum that entered (`grad_outputs`). The order in which hooks fire is th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
 from torch.autograd.graph import get_gradient_edge
 
-from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, LEAF_GRAD, Recorder
-from backend.trace.records import EngineNode, Pass, Step, Value
+from backend.trace.recorder import BACKWARD, EDGE_GRAD, FORWARD, GRAD, LEAF_GRAD, Recorder
+from backend.trace.records import Call, EngineNode, Pass, Step, Value
 from backend.trace.saved import saved_of
 from backend.trace.source import learner_site
 
@@ -33,12 +34,18 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
             loss = _number(outputs[0])
         recorder.passed_backward(loss)
         return result
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        # a graph that torch.func makes and takes down again, of wrappers: what can be seen is what it computes
+        with _recorded(recorder, learner_site(2), "backward in torch.func"):
+            return engine(outputs, *args, **kwargs)
     roots = [o for o in outputs if isinstance(o, torch.Tensor) and o.requires_grad]
     if any(node.leaf is None and node.op is not None for node in recorder.step.engine):
         recorder.fork_step()
     step = recorder.step
     site = learner_site(2)
+    creates_graph = len(args) > 2 and bool(args[2])
     watch = _Watch(recorder, step, site)
+    watch.silent = not creates_graph
     if roots:
         step.loss = recorder.value_of(roots[0])
     with recorder.paused():  # unpacking a saved result detaches it
@@ -47,13 +54,29 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     recorder.backwards += 1
     _remember(recorder, step.loss if roots else None, site, args, kwargs)
     try:
-        with recorder.paused():
+        with _recorded(recorder, site) if creates_graph else recorder.paused():
             result = engine(outputs, *args, **kwargs)
         recorder.backward_site = step.backward_site = site
         return result
     finally:
         watch.finish(older)
         recorder.close(step)
+
+
+@contextmanager
+def _recorded(recorder: Recorder, site: Any, name: str = "backward") -> Iterator[None]:
+    """With create_graph, what backward computes is a graph of its own: its ops are ops of this step, in a group."""
+    step, outer = recorder.step, recorder.call
+    began, step.closed = len(step.events), False
+    # of unknown length, so that an op in it keeps its own name
+    recorder.call = Call(name, site, -1, direct=False)
+    try:
+        yield
+    finally:
+        recorder.finish_op()
+        recorder.call = outer
+        # first the gradients as they come, then the graph of how they were computed
+        step.events[began:] = sorted(step.events[began:], key=lambda event: bool(event[0] == FORWARD))
 
 
 def _remember(recorder: Recorder, root: Value | None, site: Any, args: Any, kwargs: Any) -> None:
@@ -84,6 +107,8 @@ class _Watch:
         self.site = site
         self.nodes: dict[Any, EngineNode] = {}
         self.leaves: list[EngineNode] = []
+        self.silent = True
+        """The modes are off while the hooks run."""
         self.over = False
         """Most hooks are not taken off, which takes as long as hooking: they fall silent, and go with the graph."""
         self.handles: list[Any] = []
@@ -112,6 +137,10 @@ class _Watch:
                     target = self._node(following, stack)
                 target.arrivals += 1
                 nexts.append((target, output))
+        if self.recorder.hooked:
+            changed = {id(value.op or value) for value in self.recorder.hooked}
+            for node in nodes.values():
+                node.arrivals += 2 * (id(node.op or node.leaf) in changed)
         for raw, node in nodes.items() if hooked else ():
             if node.leaf is None:
                 raw.register_hook(partial(self._left, node))
@@ -145,17 +174,17 @@ class _Watch:
         if node.arrivals > 1:
             for output, grad in enumerate(grad_outputs):
                 if grad is not None:
-                    add((GRAD, node, output), grad, silent=True)
+                    add((GRAD, node, output), grad, silent=self.silent)
         for place, (grad, (following, _)) in enumerate(zip(grad_inputs, node.nexts, strict=False)):
             if grad is not None and following is not None:
                 happened((BACKWARD, (node, place), site))
-                add((EDGE_GRAD, node, place), grad, silent=True)
+                add((EDGE_GRAD, node, place), grad, silent=self.silent)
 
     def _entered(self, node: EngineNode, grad_outputs: Grads) -> None:
         """A hook: the sum for a leaf is about to be added to its gradient."""
         grad = grad_outputs[0]
         if grad is not None and not self.over:
-            self._add((GRAD, node, 0), grad, silent=True)
+            self._add((GRAD, node, 0), grad, silent=self.silent)
 
     def _accumulated(self, node: EngineNode, _grad_inputs: Grads, _grad_outputs: Grads) -> None:
         """A hook: a leaf has its gradient."""

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from backend.trace.recorder import Recorder
 from backend.trace.records import Call, OpInfo
-from backend.trace.source import FILENAME, learner_frame
+from backend.trace.source import FILENAME, learner_frame, learner_site
 
 _INFOS: dict[Any, OpInfo] = {}
 
@@ -30,7 +30,7 @@ _FACTS = frozenset(
 )
 """Questions about a tensor and switches: no op runs in them."""
 
-_APART = _QUIET | _FACTS | {"__get__", "__set__", "__delete__"}
+_APART = _QUIET | _FACTS | {"__get__", "__set__", "__delete__", "register_hook"}
 
 _active: list[Recorder] = []
 """The recorder of the run in this process, if one is recording. One process, one run."""
@@ -108,7 +108,9 @@ class FunctionMode(TorchFunctionMode):
             return self._set(func, args)
         recorder = self.recorder
         recorder.finish_op()
-        if name == "backward" or name in _FACTS:
+        if name == "register_hook":
+            recorder.hooked.append(recorder.value_of(args[0]))
+        if name in ("backward", "register_hook") or name in _FACTS:
             return func(*args, **kwargs)
         if name not in _QUIET:
             recorder.before_write()  # torch.nn.init fills a tensor: how it was made, not what is computed
@@ -159,6 +161,7 @@ def install(run_backward: Callable[..., Any]) -> None:
     Without an active recorder each wrapper only calls what it wraps.
     """
     _wrap_engine(run_backward)
+    _wrap_functions()
     _wrap_modules()
     register_optimizer_step_pre_hook(_before_step)
     register_optimizer_step_post_hook(_after_step)
@@ -185,6 +188,25 @@ def _wrap_engine(run_backward: Callable[..., Any]) -> None:
 
     torch.autograd._make_grads = unwatched
     vars(torch.autograd)["_engine_run_backward"] = watched
+
+
+def _wrap_functions() -> None:
+    """`apply` of a custom Function passes by TorchFunctionMode."""
+    plain = vars(torch.autograd.Function)["apply"]
+
+    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder = active()
+        bound = plain.__get__(None, cls)
+        if recorder is None or recorder.suspended or recorder.skipping:
+            return bound(*args, **kwargs)
+        recorder.finish_op()
+        call = Call(cls.__name__, learner_site(), recorder.count, direct=True, custom=True)
+        out = bound(*args, **kwargs)
+        recorder.applied(call)
+        return out
+
+    # as it is in torch: a class method
+    torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment,method-assign]
 
 
 def _wrap_modules() -> None:

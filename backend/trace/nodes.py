@@ -142,6 +142,11 @@ def break_reason(op: Op) -> str:
     packet = op.info.packet
     if packet in ("detach", "detach_"):
         return "detach() cuts the graph: the result shares the values, and no gradient passes back through it"
+    call = op.call
+    if call is not None and call.custom:
+        return _custom_reason(call.name)
+    if op.inference:
+        return "computed under torch.inference_mode(): autograd does not record, and never can record, this tensor"
     if not op.grad_enabled:
         return "computed under torch.no_grad(): autograd does not record, so no gradient passes"
     if packet == "_local_scalar_dense":
@@ -150,3 +155,12 @@ def break_reason(op: Op) -> str:
     if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
         return f"the result is {dtype}: only floating point and complex tensors have gradients"
     return f"torch defines no derivative for {packet}"
+
+
+def _custom_reason(name: str) -> str:
+    if name == "CheckpointFunction":
+        return (
+            "checkpoint(use_reentrant=True) runs this without autograd, and once more in backward, out of sight; "
+            "with use_reentrant=False the gradients inside can be seen"
+        )
+    return f"inside {name}.forward autograd does not record: {name}.backward brings the gradient past it"

@@ -61,6 +61,8 @@ class Recorder(Ledger):
         self.call: Call | None = None
         self.modules: tuple[int, ...] = ()
         self.module_calls: list[Any] = []
+        self.hooked: list[Value] = []
+        """Tensors with hooks of the learner's own, which may change what enters: then the edges alone do not say it."""
         self.loops: Path = ()
         """Kept by `Iterations`."""
         self.module_loops: list[Path] = []
@@ -105,6 +107,8 @@ class Recorder(Ledger):
             self._renew(args)
         op = Op(info, self.count)
         op.grad_enabled = _grad_enabled()
+        if not op.grad_enabled:
+            op.inference = torch.is_inference_mode_enabled()
         call = self.call
         op.call = call
         op.modules = self.modules
@@ -276,9 +280,8 @@ class Recorder(Ledger):
     def _is_saving(self, tensor: _Tensor) -> bool:
         """Autograd detaches an op's result to save it for backward; nobody asked for that detach."""
         call = self.call
-        return (
-            call is not None and call.name not in ("detach", "data", "__get__", "clone") and self._last_output(tensor)
-        )
+        asked = call is not None and call.name in ("detach", "data", "__get__", "clone")
+        return not asked and self._last_output(tensor)
 
     def _last_output(self, tensor: _Tensor) -> bool:
         value = self.table.get(id(tensor))
@@ -400,6 +403,15 @@ class Recorder(Ledger):
             value.used = used
             self.step.mentioned.append(value)
             self.step.events.append((FORWARD, value, value.origin.site if value.origin else None))
+
+    def applied(self, call: Call) -> None:
+        """`apply` of an autograd.Function has returned: what ran in it is one call, whatever was called inside."""
+        self.finish_op()
+        call.last = self.count
+        for op in reversed(self.step.ops):
+            if op.number < call.first:
+                break
+            op.call = call
 
     def enter(self, module: Any, outer: tuple[int, ...]) -> tuple[int, ...]:
         """A module is called inside the modules `outer`; the path that its ops have."""

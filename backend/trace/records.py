@@ -110,13 +110,15 @@ class OpInfo:
 class Call:
     """One call of a torch function as the learner, or a torch module, wrote it; it may run several ops."""
 
-    __slots__ = ("direct", "first", "last", "name", "site")
+    __slots__ = ("custom", "direct", "first", "last", "name", "site")
 
-    def __init__(self, name: str, site: Site | None, first: int, *, direct: bool) -> None:
+    def __init__(self, name: str, site: Site | None, first: int, *, direct: bool, custom: bool = False) -> None:
         self.name = name
         self.site = site
         self.direct = direct
         """Written by the learner, not by a torch module on their behalf."""
+        self.custom = custom
+        """`apply` of an autograd.Function: its ops run without autograd, its own backward stands for all of them."""
         self.first = first
         self.last = first
 
@@ -129,6 +131,7 @@ class Op:
         "call",
         "grad_enabled",
         "grad_fn",
+        "inference",
         "info",
         "inputs",
         "loops",
@@ -157,6 +160,7 @@ class Op:
         self.sequence: int = -1
         self.saved: list[tuple[str, Any]] | None = None
         self.grad_enabled = True
+        self.inference = False
         self.reads_grad = False
 
 

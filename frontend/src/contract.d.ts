@@ -169,6 +169,8 @@ export interface GraphEdge {
   target: string;
   source_output: number;
   target_input: number;
+  /** Dimensions of the target's output along which this input was broadcast: backward sums the gradient over them. */
+  summed: Array<number>;
 }
 
 /** A module, a composite function or a loop body: nodes that are seen as one until it is opened. */

@@ -5,6 +5,6 @@ is written as torch code in torch's names: `grad * other`. That one expression i
 the LaTeX is made from, and what a test evaluates and holds against the gradient that autograd computed.
 """
 
-from backend.trace.rules.applying import derivatives, input_names
+from backend.trace.rules.applying import derivatives, input_names, summed
 
-__all__ = ["derivatives", "input_names"]
+__all__ = ["derivatives", "input_names", "summed"]

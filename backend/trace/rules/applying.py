@@ -48,6 +48,23 @@ def derivatives(op: Op, inputs: list[str], start: str) -> list[RuleMessage]:
     return [told for told in map(call.derivative, wanted) if told is not None]
 
 
+_BIASED: Final = frozenset({"addmm", "addmv", "addbmm", "baddbmm", "addr"})
+"""Their first input is stretched to the shape of the product."""
+
+
+def summed(op: Op, place: int) -> list[int]:
+    """The dimensions of the result along which an input was broadcast: backward sums the gradient over them."""
+    shape = op.inputs[place].shape
+    if not op.values or shape == op.values[0].shape:
+        return []
+    entry = RULES.get(op.info.entry)
+    if not (entry is not None and entry.broadcasts) and not (place == 0 and op.info.packet in _BIASED):
+        return []
+    whole = op.values[0].shape
+    lead = len(whole) - len(shape)
+    return [*range(lead), *(lead + i for i, size in enumerate(shape) if size == 1 != whole[lead + i])]
+
+
 class _Call:
     """One op, about to be explained."""
 
