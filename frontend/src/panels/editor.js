@@ -5,7 +5,8 @@ import {
   EditorState, EditorView, HighlightStyle, history, historyKeymap, indentOnInput, indentUnit, indentWithTab, keymap,
   lineNumbers, Prec, python, StateEffect, StateField, syntaxHighlighting, tags, WidgetType,
 } from "../../vendor/codemirror.js";
-import { cautionElement, chipElement, problemElement } from "./marks.js";
+import { cautionElement, chipElement } from "./marks.js";
+import { problemElement } from "./problem.js";
 
 /**
  * @import {Range, StateEffectType, Text, Transaction} from "@codemirror/state"

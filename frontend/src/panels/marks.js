@@ -6,8 +6,6 @@
 import { placeOf } from "../run.js";
 import { cut, nodeTitle } from "../stage/card.js";
 import { gradText, valueText } from "../tensor.js";
-import { problemNote } from "./problem.js";
-import { render } from "./template.js";
 
 /**
  * @typedef {{name: string, value: string, tail: string}} Part
@@ -99,17 +97,6 @@ export function chipElement({ line, role, parts }) {
   });
   chip.title = chip.textContent ?? "";
   return chip;
-}
-
-/**
- * @param {Failure} failure
- * @returns {HTMLElement}
- */
-export function problemElement({ problem, actions }) {
-  const box = element("div", "problem");
-  box.dataset.failure = problem.kind;
-  render(problemNote(problem, actions), box);
-  return box;
 }
 
 /**

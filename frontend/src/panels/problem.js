@@ -2,7 +2,7 @@
 
 /** @import {Fix, Operand, Problem} from "../model.d.ts" */
 
-import { html, nothing } from "./template.js";
+import { html, nothing, render } from "./template.js";
 
 /** Characters of a message below the failing line. */
 const LONGEST = 110;
@@ -101,4 +101,16 @@ export function problemNote(problem, actions) {
     ${operandList(operands, actions)}
     ${explanation && !plain ? html`<p class="explanation">${coded(explanation)}</p>` : nothing}
     ${remedy(problem, actions)}`;
+}
+
+/**
+ * @param {import("./marks.js").Failure} failure
+ * @returns {HTMLElement} what stands below the line that failed
+ */
+export function problemElement({ problem, actions }) {
+  const box = document.createElement("div");
+  box.className = "problem";
+  box.dataset.failure = problem.kind;
+  render(problemNote(problem, actions), box);
+  return box;
 }
