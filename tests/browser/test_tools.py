@@ -49,6 +49,7 @@ def test_all_groups_open_and_close(open_page: Open) -> None:
     assert screen.page.locator(".node.group").count() == 0
     assert screen.page.locator("[data-node]").count() > 100
     assert screen.overlaps() == []
+    assert in_view(screen, screen.page.locator('[data-node][data-kind="seed"]'))
     screen.page.get_by_role("button", name="close all groups").click()
     screen.wait()
     assert screen.page.locator("[data-node]").count() <= 5

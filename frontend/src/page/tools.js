@@ -119,14 +119,16 @@ export class Tools {
     const { seen } = this.#picture;
     if (!seen) return;
     const { open, closed } = allOpen(seen.hierarchy);
+    this.#picture.stage.lookAfresh();
     this.#send(seen, open);
     if (closed > 0) this.#say(`${countText(closed, "group")} stayed closed: the stage holds ${LIMIT.toLocaleString("en-US")} things at once.`);
   }
 
   #closeAll() {
     const { seen } = this.#picture;
-    if (seen) this.#send(seen, new Set([""]));
     this.#focus = null;
+    this.#picture.stage.lookAfresh();
+    if (seen) this.#send(seen, new Set([""]));
   }
 
   /**

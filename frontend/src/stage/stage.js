@@ -58,6 +58,7 @@ export class Stage {
   /** @type {{element: SVGElement, box: Box, seen: boolean, painted: boolean}[]} */
   #placed = [];
   #scheduled = 0;
+  #afresh = false;
   /** @type {(() => void)[]} */
   #watchers = [];
 
@@ -171,8 +172,10 @@ export class Stage {
     this.#shown = show;
     const gone = this.#draw(show);
     const same = before?.structure === show.structure;
+    const afresh = !same || this.#afresh;
+    this.#afresh = false;
     this.#cull();
-    if (!same) this.fit(false);
+    if (afresh) this.fit(false);
     else if (before.picture !== show.picture) this.#settle(before.picture, view, gone);
     if (focused) this.#element(focused)?.focus({ preventScroll: true });
     this.#cull();
@@ -261,6 +264,11 @@ export class Stage {
   zoomTo(item) {
     const box = this.#boxOf(item);
     if (box) this.#viewport.fit(box, { whole: true, focus: middle(box).x - box.x });
+  }
+
+  /** The next picture is seen as a new one would be: so much is other that no place is worth keeping. */
+  lookAfresh() {
+    this.#afresh = true;
   }
 
   /** @param {string} id of what keeps its place on the screen when the picture changes next */

@@ -5,7 +5,7 @@
 import { interpolate, select, zoom, zoomIdentity } from "../../vendor/d3.js";
 
 const NEAREST = 3;
-const FARTHEST = 0.01;
+const FARTHEST = 0.004;
 /** A fitted picture is not blown up beyond this. */
 const FITTED = 1.3;
 /** Smaller than this a picture cannot be read: rather a part of it is seen first, in this size. */
