@@ -89,7 +89,7 @@ def _remember(recorder: Recorder, root: Value | None, site: Any, args: Any, kwar
 def _number(root: Any) -> float | None:
     """The loss, if backward began at one number."""
     plain = isinstance(root, torch.Tensor) and root.numel() == 1 and not root.is_meta and not root.is_complex()
-    return float(root) if plain else None
+    return float(root.item()) if plain else None  # float(root) would warn, in the learner's output
 
 
 def survey(recorder: Recorder, roots: list[torch.Tensor]) -> None:

@@ -173,3 +173,15 @@ def test_loops_are_those_of_the_function_that_a_line_is_in() -> None:
     loops = Loops(ast.parse(code))
     names = {line: [loop.variables for loop in loops.around(line)] for line in (4, 5, 6, 8)}
     assert names == {4: [("b",)], 5: [], 6: [("a",)], 8: []}
+
+
+def test_reading_a_loss_warns_nobody(trace: Any) -> None:
+    told = trace(
+        "w = torch.tensor(5.0, requires_grad=True)\n"
+        "for i in range(130):\n"
+        "    loss = (w - 2) ** 2\n"
+        "    loss.backward()\n"
+        "    w.grad = None\n",
+        trace="sampled",
+    )
+    assert told.answer.output == []
