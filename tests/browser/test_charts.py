@@ -140,3 +140,25 @@ def test_charts_have_a_panel_of_their_own_on_a_phone(open_page: Open, theme: str
     page.locator('[data-tab="editor"]').click()
     screen.run(EXPRESSION)
     expect(tab).to_be_hidden()
+
+
+ADAM = """model = nn.Linear(1, 1)
+opt = torch.optim.Adam(model.parameters(), lr=0.125)
+X = torch.linspace(-1, 1, 20).unsqueeze(1)
+for epoch in range(30):
+    loss = F.mse_loss(model(X), 2 * X + 1)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""
+
+
+def test_what_an_optimizer_keeps_is_shown_at_its_parameter(open_page: Open) -> None:
+    screen = open_page(ADAM)
+    screen.page.get_by_role("button", name="Parameters", exact=True).click()
+    expect(screen.page.locator("#chart-words")).to_have_text(re.compile("weight over 30 points.*; bias over 30 points"))
+    screen.node("weight").click()
+    update = screen.page.locator("[data-update]")
+    expect(update.locator('[data-fact="lr"]')).to_have_text("0.125")
+    expect(update.locator('[data-fact="betas"]')).to_have_text("0.9, 0.999")
+    expect(update.locator('[data-fact="exp_avg"]')).to_have_text(re.compile(r"^(norm )?.?[\d.e-]+"))

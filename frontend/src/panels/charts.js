@@ -68,8 +68,10 @@ export class Charts {
   async #load() {
     if (this.#loading) return;
     this.#loading = true;
-    const { Plot: Made } = await import("./plot.js");
-    this.#plot = new Made(this.#frame, {
+    const library = await import("./plot.js").catch(() => null);
+    this.#loading = false;
+    if (!library) return; // the server is away: the next thing to draw asks again
+    this.#plot = new library.Plot(this.#frame, {
       onChoose: (x) => this.#actions.onStep(x - 1),
       onHover: (x) => this.#hover(x),
     });

@@ -4,6 +4,7 @@
 
 import { countText } from "../number.js";
 import { gradText, isScalar, isWritten, norm, valueText } from "../tensor.js";
+import { facts } from "./pieces.js";
 import { html, nothing } from "./template.js";
 
 const SHOWN = 12;
@@ -49,8 +50,28 @@ export function updateCard(node, step) {
       <p class="update-figure">${changed(update)}</p>
       ${update.gradient ? html`<p class="quiet">from the gradient <span class="grad">${gradText(update.gradient)}</span></p>` : nothing}
       ${zeroLine(step, node) ? html`<p class="quiet" data-zeroed>${zeroLine(step, node)}</p>` : nothing}
+      ${kept(update).length > 0 ? facts(kept(update)) : nothing}
     </section>`,
   );
+}
+
+/**
+ * @param {Update} update
+ * @returns {[string, string][]} what the optimizer keeps for the parameter, and how it was set
+ */
+function kept({ state, hyperparameters }) {
+  const own = [...state].map(([name, tensor]) => /** @type {[string, string]} */ ([name, short(tensor)]));
+  const set = Object.entries(hyperparameters).filter(([, value]) => value !== null && value !== false);
+  return [...own, ...set.map(([name, value]) => /** @type {[string, string]} */ ([name, settingText(value)]))];
+}
+
+/**
+ * @param {unknown} value
+ * @returns {string} `0.001`, `0.9, 0.999`
+ */
+function settingText(value) {
+  if (Array.isArray(value)) return value.map(settingText).join(", ");
+  return String(value);
 }
 
 /** @param {Update} update @param {GraphModel} graph */
