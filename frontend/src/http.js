@@ -1,7 +1,7 @@
 /** The same run without a WebSocket, for networks that let none through: started by POST, heard as lines of JSON. */
 
 /** @import {End, Line} from "./connection.js" */
-/** @import {ErrorAnswer} from "./contract.d.ts" */
+/** @import {ErrorAnswer, GradientCheck} from "./contract.d.ts" */
 /** @import {GraphAnswer, Trouble} from "./model.d.ts" */
 
 import { hear, troubleOf } from "./socket.js";
@@ -93,6 +93,24 @@ async function answerAtOnce({ request, take, stop, abandon }) {
   const answer = await response.json();
   for (const message of messagesOf(answer)) take(message);
   return { how: "done" };
+}
+
+/**
+ * Runs a snippet for its gradient check alone: no value is kept.
+ *
+ * @param {string} code
+ * @returns {Promise<{found: GradientCheck} | {why: string}>}
+ */
+export async function checkGradients(code) {
+  const request = { code, options: { gradcheck: true, trace: "sampled", preview: 0 } };
+  try {
+    const response = await post("api/graph", request, new AbortController().signal);
+    const answer = await response.json();
+    if (answer.gradcheck) return { found: answer.gradcheck };
+    return { why: answer.problem?.message ?? answer.error?.message ?? `the server answered ${response.status}` };
+  } catch {
+    return { why: "The server does not answer. Is it running?" };
+  }
 }
 
 /**

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from playwright.sync_api import expect
+
 from tests.browser.conftest import Open
 from tests.browser.screen import EXPRESSION, MEETING, REGRESSION, TRAINING
 
@@ -130,3 +132,43 @@ def test_large_tensors_are_explained_by_their_shapes(open_page: Open) -> None:
     screen.node("h").click()
     terms = " ".join((screen.page.locator('[data-rule="x"] .terms').text_content() or "").split())
     assert terms.startswith("[4, 256] = [4, 64] @ [64, 256] , norm")
+
+
+def test_a_gradient_is_checked_by_finite_differences_on_request(open_page: Open) -> None:
+    screen = open_page("W = torch.randn(3, requires_grad=True)\nloss = (W ** 3).sum()\nloss.backward()")
+    screen.node("W").click()
+    card = screen.page.locator("[data-gradcheck]")
+    card.get_by_role("button", name="Check this gradient").click()
+    expect(card.locator(".agrees")).to_be_visible(timeout=30_000)
+    rows = [row.locator("td").all_text_contents() for row in card.locator("tbody tr").all()]
+    assert [row[0] for row in rows] == ["[0]", "[1]", "[2]"]
+    shown = screen.page.locator(".card", has_text="Gradient ∂loss/∂W").locator(".figure, .matrix td").all_text_contents()
+    for row, gradient in zip(rows, shown, strict=True):
+        autograd, quotient, known = (float(text.replace("−", "-")) for text in (row[1], row[2], gradient))
+        assert abs(autograd - quotient) < 1e-4
+        assert abs(autograd - known) < 1e-2
+
+
+CUBE = """class Cube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x ** 3
+    @staticmethod
+    def backward(ctx, grad):
+        x, = ctx.saved_tensors
+        return grad * 2 * x
+x = torch.tensor(2.0, requires_grad=True)
+y = Cube.apply(x)
+y.backward()
+"""
+
+
+def test_a_wrong_backward_is_caught_by_the_check(open_page: Open) -> None:
+    screen = open_page(CUBE)
+    screen.node("y").click()
+    assert "your own Cube.backward" in (screen.page.locator(".rule-words").text_content() or "")
+    screen.node("x").click()
+    screen.page.get_by_role("button", name="Check this gradient").click()
+    expect(screen.page.locator(".disagrees")).to_be_visible(timeout=30_000)
+    assert screen.page.locator(".check-table tbody td").all_text_contents()[1:3] == ["4.0", "12.0"]

@@ -6,8 +6,13 @@
 
 import { fetchValues } from "../download.js";
 import { showInspector } from "../panels/inspector.js";
+import { Checking } from "./checking.js";
 import { part } from "./parts.js";
 import { subjectOf } from "./subject.js";
+
+/** @type {() => void} */
+let again = () => {};
+const checking = new Checking(() => again());
 
 /**
  * @param {State} state
@@ -16,7 +21,9 @@ import { subjectOf } from "./subject.js";
 export function inspect(state, onSelect) {
   const subject = subjectOf(state);
   const lines = subject?.run.lines ?? [];
-  showInspector(part("inspector-body"), subject && { ...subject, lines, onSelect }, state.selection);
+  const code = lines.join("\n");
+  const asked = { check: checking.of(code), onCheck: () => void checking.ask(code) };
+  showInspector(part("inspector-body"), subject && { ...subject, lines, onSelect, ...asked }, state.selection);
 }
 
 /**
@@ -27,6 +34,7 @@ export function wireInspector(store, onSelect) {
   part("inspector-body").addEventListener("want-values", (event) => {
     void giveValues(store.state, /** @type {CustomEvent<Wish>} */ (event).detail);
   });
+  again = () => inspect(store.state, onSelect);
   store.watch((state, before) => {
     const moved = state.run !== before.run || state.step !== before.step || state.open !== before.open;
     if (moved || state.selection !== before.selection) inspect(state, onSelect);

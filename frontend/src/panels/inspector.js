@@ -8,6 +8,7 @@ import { nodeTitle } from "../stage/card.js";
 import { contributions, lossName, sumText } from "../stage/contribution.js";
 import { gradText, shapeText, valueText } from "../tensor.js";
 import { edgesView, edgeView } from "./edges.js";
+import { checkCard } from "./gradcheck.js";
 import { updateCard, updatesCard } from "./learning.js";
 import { noGradCard } from "./nograd.js";
 import { originCard } from "./origin.js";
@@ -22,6 +23,8 @@ import { html, nothing, render } from "./template.js";
  * @property {StepModel} step
  * @property {string[]} lines of the snippet that was run
  * @property {(selection: Selection) => void} onSelect
+ * @property {import("../page/checking.js").Check | null} [check] of the gradients of this snippet, if it was asked for
+ * @property {() => void} [onCheck] asks for it
  */
 
 /**
@@ -73,11 +76,11 @@ function nodeView(node, subject) {
       ["names", node.names.length > 1 ? node.names.join(", ") : ""],
       ...attributeRows(node),
     ])}
+    ${noGradCard(node, subject)} ${ruleCard(node, subject)}
     ${value ? card("Value", tensorBody(value, "value")) : nothing}
     ${originCard(node, subject)}
     ${gradient ? card(`Gradient \u2202${lossName(graph, step)}/\u2202${nodeTitle(node)}`, gradientBody(node, gradient, subject)) : nothing}
-    ${noGradCard(node, subject)}
-    ${updateCard(node.id, step)} ${ruleCard(node, subject)} ${savedCard(node, subject)} ${nextCard(node, subject)}
+    ${checkCard(node, subject)} ${updateCard(node.id, step)} ${savedCard(node, subject)} ${nextCard(node, subject)}
   `;
 }
 
