@@ -142,7 +142,9 @@ def test_a_gradient_is_checked_by_finite_differences_on_request(open_page: Open)
     expect(card.locator(".agrees")).to_be_visible(timeout=30_000)
     rows = [row.locator("td").all_text_contents() for row in card.locator("tbody tr").all()]
     assert [row[0] for row in rows] == ["[0]", "[1]", "[2]"]
-    shown = screen.page.locator(".card", has_text="Gradient ∂loss/∂W").locator(".matrix [data-cell]").all_text_contents()
+    shown = (
+        screen.page.locator(".card", has_text="Gradient ∂loss/∂W").locator(".matrix [data-cell]").all_text_contents()
+    )
     for row, gradient in zip(rows, shown, strict=True):
         autograd, quotient, known = (float(text.replace("−", "-")) for text in (row[1], row[2], gradient))
         assert abs(autograd - quotient) < 1e-4

@@ -61,6 +61,17 @@ def test_each_number_stands_beside_its_difference(trace: Any) -> None:
         assert leaf.node == told.node(name).id
 
 
+def test_random_numbers_are_those_that_the_learner_saw(trace: Any) -> None:
+    """From 16 elements on, torch draws others in float64 than in float32."""
+    code = "w = torch.randn(40, requires_grad=True)\nx = torch.rand(40)\nl = nn.Linear(40, 30)\n"
+    told = trace(
+        code + "loss = (torch.tanh(l(w * x)) * torch.randn_like(l.bias)).sum()\nloss.backward()", gradcheck=True
+    )
+    found = told.answer.gradcheck
+    assert found.loss == pytest.approx(told.namespace["loss"].item(), rel=1e-4)
+    assert all(leaf.agrees for leaf in found.leaves)
+
+
 def test_it_is_made_only_on_request(trace: Any) -> None:
     assert trace(SMALL).answer.gradcheck is None
 
