@@ -27,12 +27,22 @@ from backend.settings import Settings
 class Server(uvicorn.Server):
     """uvicorn's server, whose signals are handled here: the sandbox must be closed after the last connection.
 
-    `before_shutdown` ends the runs first, for whoever follows one would hold up the end until it is done.
+    `greet` is called when it serves and can be stopped: a signal that came before its handlers are there would end the
+    process in the middle. `before_shutdown` ends the runs first, for whoever follows one would hold up the end until it
+    is done.
     """
 
-    def __init__(self, config: uvicorn.Config, before_shutdown: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, greet: Callable[[], None], before_shutdown: Callable[[], None]
+    ) -> None:
         super().__init__(config)
+        self._greet = greet
         self._before_shutdown = before_shutdown
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self._greet()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let go of every connection."""
@@ -98,14 +108,22 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: str) ->
         ws_per_message_deflate=False,  # packed numbers hardly shrink, and every viewer would cost a compression
     )
     async with app.router.lifespan_context(app):
-        server = Server(config, app.state.serving.runs.stop)
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        sys.stdout.write(f"Chainrule is at http://{shown}:{port} ({_summary(app.state.serving.sandbox.report)})\n")
-        sys.stdout.flush()
+        greeting = f"Chainrule is at http://{shown}:{port} ({_summary(app.state.serving.sandbox.report)})"
+        server = Server(
+            config,
+            greet=lambda: _say(greeting),
+            before_shutdown=app.state.serving.runs.stop,
+        )
         gc.collect()
         gc.freeze()  # what is there now stays; walking it again would cost some answers tens of milliseconds
         await server.serve(sockets=[listener])
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _summary(report: SandboxReport) -> str:
