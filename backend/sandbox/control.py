@@ -21,7 +21,7 @@ class Kind(IntEnum):
     """What a message says."""
 
     HELLO = 1
-    """Zygote: warmed up. `versions`, `threads`."""
+    """Zygote: warmed up. `versions`, `threads`, `environment`: what its imports put into it."""
     FORK = 2
     """Server: one more child. `attack`: it is for the self-test. `settle`: nobody waits for it yet."""
     FORKED = 3

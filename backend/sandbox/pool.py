@@ -14,7 +14,7 @@ from backend.sandbox.lockdown import Held
 from backend.sandbox.zygote_process import ZygoteProcess
 
 REPORT_BYTES: Final = 65536
-PATIENCE_SECONDS: Final = 30.0
+PATIENCE_SECONDS: Final = 60.0
 """A zygote that does not fork for so long hangs, and is killed to be replaced."""
 
 SPARE_SECONDS: Final = 0.03

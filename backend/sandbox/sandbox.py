@@ -52,9 +52,7 @@ class Sandbox:
             await self._raise_zygote()
             assert self.zygote is not None
             assert self.pool is not None
-            self.report = await selftest.examine(
-                self.pool, self._limits, self.zygote.threads, unsafe_local=self._unsafe_local
-            )
+            self.report = await selftest.examine(self.pool, self.zygote, self._limits, unsafe_local=self._unsafe_local)
         except BaseException:
             await self.close()
             raise

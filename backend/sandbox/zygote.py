@@ -35,8 +35,11 @@ MORE_TASKS = 1024
 class Zygote:
     """Serves one server until that closes the control socket."""
 
-    def __init__(self, config: Config, entry: Entry, lock: Callable[[], list[Held]]) -> None:
+    def __init__(
+        self, config: Config, entry: Entry, lock: Callable[[], list[Held]], environment: dict[str, str]
+    ) -> None:
         self._config = config
+        self._environment = environment
         self._entry = entry
         self._lock = lock
         self._control = socket.socket(fileno=config.control)
@@ -49,7 +52,8 @@ class Zygote:
 
     def serve(self) -> None:
         """Say hello, then fork and reap until the server goes."""
-        self._say(Kind.HELLO, {"versions": self._entry.versions(), "threads": _threads()})
+        hello = {"versions": self._entry.versions(), "threads": _threads(), "environment": self._environment}
+        self._say(Kind.HELLO, hello)
         inbox = Inbox()
         while True:
             ready, _, _ = select.select([self._control.fileno(), self._wake], [], [])
@@ -125,15 +129,17 @@ def main(lock_child: Callable[[Config, int], list[Held]] | None = None) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_DESCRIPTORS, MOST_DESCRIPTORS))
     with contextlib.suppress(OSError, AttributeError):
         kernel.set_name(NAME)
+    born_with = dict(os.environ)
     entry = load(config.entry)
     entry.warm_up()
+    made = dict(os.environ.items() - born_with.items())
     tasks = _tasks_of_user() + MORE_TASKS
     prepare()
     faulthandler.enable(file=2, all_threads=False)
     gc.collect()
     gc.freeze()
     huge_pages.collapse()
-    zygote = Zygote(config, entry, lambda: (lock_child or _lock)(config, tasks))
+    zygote = Zygote(config, entry, lambda: (lock_child or _lock)(config, tasks), made)
     try:
         with contextlib.suppress(KeyboardInterrupt, BrokenPipeError, ConnectionResetError):
             zygote.serve()

@@ -61,6 +61,8 @@ class ZygoteProcess:
         self.gone = asyncio.Event()
         self.versions: dict[str, str] = {}
         self.threads = 0
+        self.environment: dict[str, str] = {}
+        """What its own imports put into it: torch notes where it would keep compiled code."""
         self.on_child: Callable[[ChildProcess, bool], None] = lambda *_: None
         self.on_failure: Callable[[str, bool], None] = lambda *_: None
 
@@ -82,6 +84,7 @@ class ZygoteProcess:
             raise SandboxGone(f"the zygote was not warm after {WARM_UP_SECONDS:g} s") from None
         self.versions = hello.fields["versions"]
         self.threads = hello.fields["threads"]
+        self.environment = hello.fields["environment"]
 
     def fork(self, *, attack: bool = False, settle: bool = False) -> bool:
         """Ask for one more child; `on_child` or `on_failure` gets the answer, unless the zygote dies first.

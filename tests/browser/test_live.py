@@ -69,7 +69,12 @@ def test_stopping_in_the_middle_keeps_what_came(open_page: Open) -> None:
     page.click("#stop")
     screen.wait()
     assert page.evaluate(STEPS) >= 30
-    assert page.evaluate(SHOWN) == page.evaluate(STEPS)
+    shown = page.evaluate(SHOWN)
+    plot = page.locator(".plot")
+    plot.press("End")  # of a long run not every step is recorded, but the newest of those that are is shown …
+    if (plot.get_attribute("aria-valuetext") or "").startswith("After"):
+        plot.press("ArrowLeft")  # … and not the one that the stop has cut short
+    assert page.evaluate(SHOWN) == shown >= 20
     expect(screen.node("w")).to_be_visible()
     expect(page.locator("#output-body")).to_contain_text("Stopped in line")
     expect(page.locator("#summary")).to_have_text(re.compile("^stopped after"))
@@ -99,7 +104,8 @@ def test_live_is_left_by_choosing_a_step_and_taken_up_again(open_page: Open) -> 
 
 def test_a_lost_connection_resumes_and_nothing_is_missed(open_page: Open, server: Served) -> None:
     with network(server.url) as between:
-        screen = open_page(url=between.url, expected=lambda text: "WebSocket connection" in text)
+        faults = ("WebSocket connection", "ERR_")  # the chart's library may be on its way, too
+        screen = open_page(url=between.url, expected=lambda text: any(fault in text for fault in faults))
         page = start(screen, LONG)
         at_least(page, 10)
         between.cut()
@@ -113,7 +119,7 @@ def test_a_lost_connection_resumes_and_nothing_is_missed(open_page: Open, server
         expect(page.locator("#chart-words")).to_contain_text("loss over 300 points")
         assert page.locator("[data-skipped]").count() == 0
         expect(page.locator("#summary")).to_have_text(re.compile("^ran in"))
-        expect(link).to_have_count(0)
+        expect(link).to_have_count(0, timeout=30_000)
 
 
 def test_a_restarted_server_no_longer_knows_the_run_and_its_picture_stays(open_page: Open) -> None:
@@ -129,6 +135,7 @@ def test_a_restarted_server_no_longer_knows_the_run_and_its_picture_stays(open_p
         expect(trouble).to_contain_text("no run")
         expect(screen.node("w")).to_be_visible()
         expect(page.locator("#summary")).to_have_text(re.compile("^connection lost"))
+        expect(page.locator("[data-link]")).to_have_count(0)
         screen.type(EXPRESSION)
         trouble.get_by_role("button").click()
         expect(screen.node("z")).to_be_visible()

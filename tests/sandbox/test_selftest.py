@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.errors import BelowMinimum
-from backend.sandbox import Sandbox, zygote_process
+from backend.sandbox import Sandbox, selftest, zygote_process
 from tests.sandbox.conftest import PLAIN
 from tests.sandbox.driving import LIMITS, Unlocked
 
@@ -50,3 +50,21 @@ async def test_a_zygote_that_inherits_the_environment_is_found_out(monkeypatch: 
     )
     with pytest.raises(BelowMinimum, match=r"clean_zygote \(.*read the server's environment"):
         await Sandbox(entry="tests.sandbox.forgetful:Entry", warm_children=1, limits=LIMITS).start()
+
+
+async def test_what_the_zygote_made_up_itself_is_no_secret_of_a_server_that_has_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CHAINRULE_TEST_NOTE", "/tmp/of its own making")
+    sandbox = Sandbox(entry="tests.sandbox.forgetful:Noting", warm_children=1, limits=LIMITS)
+    try:
+        assert (await sandbox.start()).safe
+    finally:
+        await sandbox.close()
+
+
+async def test_a_child_that_does_not_answer_holds_nothing_and_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selftest, "SECONDS", 0.0)
+    with pytest.raises(BelowMinimum, match=r"clean_zygote \(") as caught:
+        await Sandbox(entry=PLAIN, warm_children=1, limits=LIMITS).start()
+    assert "not stopped: read a file" in str(caught.value)

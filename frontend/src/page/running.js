@@ -67,7 +67,7 @@ class Follow {
   async end() {
     const ending = await this.#connection.follow();
     clearTimeout(this.#due);
-    clearTimeout(this.#word);
+    if (this.#store.state.link.state === "lost") this.#forgetLink(); // nobody resumes it any more
     if (ending.how !== "done") this.#recording.end(ending.how === "stopped" ? "cancelled" : "lost");
     if (ending.how === "stopped" && !this.#shown) this.#store.send({ type: "stopped" });
     else if (ending.how === "done" || this.#shown) this.#show();
@@ -107,16 +107,26 @@ class Follow {
   #tellLink(word) {
     clearTimeout(this.#word);
     if (word === "lost") this.#skippedBefore = this.#recording.skipped;
-    else this.#word = setTimeout(() => this.#store.send({ type: "link", link: { state: "fine", missed: 0 } }), WORD);
+    else this.#word = setTimeout(() => this.#forgetLink(), WORD);
     this.#store.send({ type: "link", link: { state: word, missed: 0 } });
+  }
+
+  #forgetLink() {
+    this.#store.send({ type: "link", link: { state: "fine", missed: 0 } });
+  }
+
+  /** Another run takes its place: what is still to be said of this one's connection is not. */
+  yield() {
+    clearTimeout(this.#word);
   }
 }
 
 export class Running {
   #store;
   #text;
-  /** @type {Follow | null} */
+  /** The last run. @type {Follow | null} */
   #follow = null;
+  #busy = false;
 
   /**
    * @param {Store} store
@@ -135,13 +145,15 @@ export class Running {
   }
 
   async run() {
-    if (this.#follow) return;
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#follow?.yield();
     this.#follow = new Follow(this.#store, { code: this.#text(), options: OPTIONS }, this.#text);
     this.#store.send({ type: "run" });
     const patience = setTimeout(() => document.body.classList.add("long"), BRIEF);
     await this.#follow.end();
     clearTimeout(patience);
     document.body.classList.remove("long");
-    this.#follow = null;
+    this.#busy = false;
   }
 }
