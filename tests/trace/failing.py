@@ -50,6 +50,14 @@ FAILING = (
         (("q", [2]), ("k", [1])),
         fixes=2,
     ),
+    Failing(
+        "matmul_shapes",
+        "W = torch.ones(3, 4)\nx = torch.ones(5, 3)\ny = x @ W.T",
+        3,
+        "x @ W.T",
+        ("`x @ W` gives [5, 4]",),
+        fixes=1,
+    ),
     Failing("matmul_shapes", "x = torch.ones(2, 3, 4) @ torch.ones(5, 4, 6)", 1, "", ("leading dimensions",), fixes=0),
     Failing(
         "matmul_shapes",

@@ -131,6 +131,7 @@ class Failure:
     def rewritten(self, changes: Sequence[tuple[Any, str]], label: str = "") -> list[FixRecord]:
         """The failing lines with operands wrapped: `(x, "{}.T")` writes `x.T` for x. Empty if one is not written there.
 
+        What is turned already is turned back: `x` for `x.T`, not `x.T.T`.
         Without a label, it is the failing expression as it then reads.
         """
         parts: list[tuple[ast.AST, str]] = []
@@ -138,7 +139,7 @@ class Failure:
             node = self._written.get(id(what))
             if node is None:
                 return []
-            parts.append((node, template.format(self.text.as_operand(node))))
+            parts.append((node, _turned_once(template.format(self.text.as_operand(node)))))
         return [self.text.fix(parts, label or self.text.reading(self.node, parts))]
 
     def replaced(self, code: str, label: str = "") -> list[FixRecord]:
@@ -281,3 +282,7 @@ def _tensors(what: Any) -> list[Tensor]:
 def _named_modules(root: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
     """As `named_modules`, and nothing for a module that was never set up."""
     return list(root.named_modules()) if "_modules" in vars(root) else [("", root)]
+
+
+def _turned_once(code: str) -> str:
+    return next((code[: -len(twice)] for twice in (".T.T", ".mT.mT") if code.endswith(twice)), code)

@@ -183,11 +183,13 @@ export class Charts {
         </div>
         ${odd ? html`<button type="button" class="odd" data-odd @click=${() => this.#actions.onStep(odd.step)}>loss is ${odd.word} from step ${odd.step + 1}</button>` : nothing}
         <label class="chart-toggle"><input type="checkbox" data-log .checked=${log} @change=${scale} />log</label>
+      </div>
+      <div class="chart-legend">
+        ${this.#readout(own, all, before)}
         ${comparable
           ? html`<label class="chart-toggle before"><input type="checkbox" data-compare .checked=${before.length > 0} @change=${toggle} />last run</label>`
           : nothing}
       </div>
-      ${this.#readout(own, all, before)}
       ${this.#slider(tab, own)}
     `;
   }
@@ -202,7 +204,7 @@ export class Charts {
     const at = this.#hovered ?? step;
     const value = (/** @type {Series | undefined} */ series) => numberText(series?.at(at));
     return html`<p class="chart-readout" data-readout>
-      <span class="chart-step">${stepText(run, at).toLowerCase()}</span>
+      <span class="chart-step">${at < run.iterations ? `step ${(at + 1).toLocaleString("en-US")}` : stepText(run, at).toLowerCase()}</span>
       ${own.map(
         (series, i) => html`<button type="button" class="chart-line line-${(i % 8) + 1}"
             @pointerenter=${() => this.#plot?.emphasise(i)} @pointerleave=${() => this.#plot?.emphasise(null)}
