@@ -159,7 +159,7 @@ def _made(op: Op) -> Hashable:
         None if call is None else (call.name, call.last - call.first),
         _place(op.site),
         op.grad_fn,
-        tuple((name, _frozen(value)) for name, value in op.attributes),
+        tuple((name, frozen(value)) for name, value in op.attributes),
     )
 
 
@@ -168,11 +168,11 @@ def _place(site: Site | None) -> Hashable:
     return None if site is None else (id(site[0]), site[1])
 
 
-def _frozen(value: Any) -> Hashable:
+def frozen(value: Any) -> Hashable:
     """An argument such that 1, 1.0 and True differ."""
     kind = type(value)
     if kind in _PLAIN:
         return (kind, value)
     if isinstance(value, list | tuple):
-        return (kind, *map(_frozen, value))
+        return (kind, *map(frozen, value))
     return (kind, repr(value))

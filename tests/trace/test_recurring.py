@@ -72,14 +72,14 @@ def test_what_is_told_from_memory_is_what_would_be_described(
 
 def test_equal_steps_are_described_once(trace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     described = 0
-    graph = build._Layout.graph
+    structure = build.Builder._structure
 
-    def counted(layout: Any) -> Any:
+    def counted(builder: Any, step: Any) -> Any:
         nonlocal described
         described += 1
-        return graph(layout)
+        return structure(builder, step)
 
-    monkeypatch.setattr(build._Layout, "graph", counted)
+    monkeypatch.setattr(build.Builder, "_structure", counted)
     told = trace(BY_HAND.format(update=UPDATES[0], zero=ZEROS[0]).replace("range(3)", "range(50)"))
     assert len(told.answer.steps) == 50
     assert described <= 2
