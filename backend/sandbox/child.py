@@ -19,7 +19,7 @@ from backend.sandbox import attacks, exits, kernel
 from backend.sandbox.config import Config
 from backend.sandbox.entry import Entry
 from backend.sandbox.lockdown import Held
-from backend.sandbox.sender import CHANNEL, Sender, read_frame, tell_failure
+from backend.sandbox.sender import CHANNEL, Sender, hang_up, read_frame, tell_failure
 from backend.sandbox.stopping import Stopper
 
 NAME: Final = "chainrule-job"
@@ -52,6 +52,7 @@ def live(entry: Entry, config: Config, channel: int, text: int, lock: Lock, *, a
     except BaseException:
         tell_failure()
     finally:
+        hang_up()
         os._exit(code)
 
 

@@ -51,12 +51,12 @@ _WHY: Final = {
 def judge(end: Exit, text: str, limits: Limits, cause: Outcome | None) -> Outcome:
     """The outcome of a run from how its process ended, what it wrote on descriptor 2, and why the server killed it."""
     line = _last_line(text)
-    if end.status is None:
-        return cause or Outcome("crashed", None, None, line, "the sandbox was restarted under this run; run it again")
-    if os.WIFEXITED(end.status):
+    if end.status is not None and os.WIFEXITED(end.status):
         return _exited(os.WEXITSTATUS(end.status), line, text, limits)
     if cause is not None:
         return Outcome(cause.status, cause.limit, cause.signal, line, cause.detail)
+    if end.status is None:
+        return Outcome("crashed", None, None, line, "the sandbox was restarted under this run; run it again")
     return _killed(signal_name(os.WTERMSIG(end.status)), end, line, text, limits)
 
 

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 from backend.sandbox.child_process import ChildProcess, FrameTooLong
 from backend.sandbox.limits import Limits
-from backend.sandbox.outcome import Outcome, judge, stopped
+from backend.sandbox.outcome import Exit, Outcome, judge, stopped
 from backend.sandbox.stopping import SHOW_LINE
 
 LATE_SECONDS: Final = 3.0
 """How long after its wall time a run lives that does not stop by itself."""
 SHOW_LINE_SECONDS: Final = 0.05
-CANCEL_SECONDS: Final = 0.15
+CANCEL_SECONDS: Final = 0.12
+"""How long a cancelled run may take to send what it has."""
 END: Final = b""
 """The empty frame: the job ended normally. The child is killed then, so forging it wins nothing over a fake `done`."""
 
@@ -36,7 +37,10 @@ class Run:
         self._cause: Outcome | None = None
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._said_end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._said_end: asyncio.Future[None] = loop.create_future()
+        self._given_up: asyncio.Future[None] = loop.create_future()
+        """It was cancelled, and nothing more comes: the kernel may still be taking its memory apart."""
         self._begun = asyncio.create_task(self._begin())
         self._ended = asyncio.create_task(self._watch())
         for task in (self._begun, self._ended):  # whoever awaits gets the error; where nobody does, it is not a bug
@@ -55,8 +59,7 @@ class Run:
             self._flood(f"it sent {error}; one message may have {self._limits.message_bytes:,}")
             frame = None
         if frame == END:
-            if not self._said_end.done():
-                self._said_end.set_result(None)
+            _settle(self._said_end)
             child.close()
             frame = None
         if frame is not None:
@@ -66,6 +69,8 @@ class Run:
                 frame = None
         if frame is None:
             child.close_channel()
+            if self._cancelled:
+                _settle(self._given_up)
             raise StopAsyncIteration
         return frame
 
@@ -75,14 +80,21 @@ class Run:
 
     async def cancel(self) -> None:
         """Stop it, first gently, then by force; returns when it has ended. The frames so far stay readable."""
-        if self._cause is None:
-            self._cause = Outcome("cancelled", detail="cancelled")
+        self._cause = self._cause or Outcome("cancelled", detail="cancelled")
         if self.child is None:
             self._begun.cancel()
         else:
             self.child.signal(signal.SIGTERM)
-            asyncio.get_running_loop().call_later(CANCEL_SECONDS, self.child.signal, signal.SIGKILL)
+            asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._give_up, self.child)
         await asyncio.wait([self._ended])
+
+    @property
+    def _cancelled(self) -> bool:
+        return self._cause is not None and self._cause.status == "cancelled"
+
+    def _give_up(self, child: ChildProcess) -> None:
+        child.kill()
+        _settle(self._given_up)
 
     def close(self) -> None:
         """Kill the child if it lives, and drop the frames that were not read."""
@@ -108,13 +120,14 @@ class Run:
         child = await self._start()
         if child is None:
             return self._cause or Outcome("cancelled", detail="cancelled before it began")
-        ends: list[asyncio.Future[Any]] = [child.exit, self._said_end]
+        ends: list[asyncio.Future[Any]] = [child.exit, self._said_end, self._given_up]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if self._timer is not None:
             self._timer.cancel()
-        if self._said_end.done() and self._cause is None:
+        if self._said_end.done() and (self._cause is None or self._cancelled):
             return Outcome("ok")  # now, not when the kernel has taken its memory apart
-        end = await asyncio.shield(child.exit)
+        gone = child.exit.done() or not self._given_up.done()
+        end = await asyncio.shield(child.exit) if gone else Exit(None)
         if child.killed and self._cause is None:
             self._cause = Outcome("crashed", detail="the sandbox was closed under this run; run it again")
         return judge(end, child.text.decode(errors="replace"), self._limits, self._cause)
@@ -139,3 +152,8 @@ class Run:
         if self.child is not None:
             with contextlib.suppress(RuntimeError):  # the loop may be closed by now
                 self.child.close()
+
+
+def _settle(event: asyncio.Future[None]) -> None:
+    if not event.done():
+        event.set_result(None)

@@ -22,7 +22,7 @@ from typing import Final
 from backend.errors import Stopped
 from backend.sandbox.exits import STOPPED
 from backend.sandbox.limits import Limits
-from backend.sandbox.sender import Sender, tell_failure
+from backend.sandbox.sender import Sender, hang_up, tell_failure
 
 SNIPPET: Final = "snippet.py"
 """The file name under which the entry compiles the learner's code."""
@@ -101,6 +101,7 @@ class Stopper:
         except BaseException:
             tell_failure()
         finally:
+            hang_up()
             os._exit(STOPPED[reason])
 
     def _await_reason(self) -> str:

@@ -14,6 +14,7 @@ from backend.trace.groups import type_of
 from backend.trace.names import Names, is_tensor
 from backend.trace.records import Value
 from backend.trace.reduction import Summary
+from backend.trace.reprs import repr_of
 from backend.wire.messages import STATISTICS, BindingMessage
 
 _WIDTH = 60
@@ -109,7 +110,7 @@ def brief(held: Any) -> str:
     if issubclass(type(held), torch.optim.Optimizer):
         return type(held).__name__
     try:
-        text = " ".join(repr(held).split())
+        text = " ".join(repr_of(held, _WIDTH).split())
     except Exception as error:  # a learner's __repr__ may do anything
         return f"<{type(held).__name__}: repr raised {type(error).__name__}>"
     return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"

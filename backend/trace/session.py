@@ -40,6 +40,7 @@ from backend.trace.output import STREAMS, Printed, Stream
 from backend.trace.problem import Explained, explain, stopped
 from backend.trace.recorder import Recorder
 from backend.trace.records import Step
+from backend.trace.reprs import repr_of
 from backend.trace.rerun import Code, Rerun
 from backend.trace.source import FILENAME, Source
 from backend.trace.summary import Summaries
@@ -279,7 +280,7 @@ class Session:
 
     def _result(self, line: int) -> None:
         try:
-            text = repr(self.value)
+            text = repr_of(self.value, _RESULT_WIDTH)
         except Stopped:
             raise
         except Exception:  # a learner's __repr__ may do anything; its own traceback says what

@@ -143,6 +143,31 @@ async def test_cancel(source: str, own: Sandbox) -> None:
     run.close()
 
 
+@pytest.mark.parametrize("deaf", [True, False], ids=["deaf", "spin"])
+async def test_a_cancel_does_not_wait_until_the_process_is_cleared_away(own: Sandbox, deaf: bool) -> None:
+    """A zygote that is stopped tells of no exit, as if the kernel took for ever over a large process."""
+    assert own.zygote is not None
+    assert own.zygote.pid is not None
+    ignore = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nsignal.set_wakeup_fd(-1)\n" if deaf else ""
+    source = "import os\nsend(b'on')\nsend(b'and on')\nos.write(2, b'sent')\nwhile True: pass"
+    run = own.run(f"{ignore}{source}".encode())
+    assert await anext(run) == b"on"
+    await _until(lambda: run.child is not None and len(run.child.text) > 0)
+    os.kill(own.zygote.pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(60):
+            cancelling = asyncio.create_task(run.cancel())
+            assert await anext(run) == b"and on"
+            rest = [frame async for frame in run]
+            await cancelling
+            assert len(rest) == (0 if deaf else 1)
+            assert (await run.outcome()).status == "cancelled"
+    finally:
+        os.kill(own.zygote.pid, signal.SIGCONT)
+    run.close()
+    assert (await drive(own, "result = 'well'")).result == "well"
+
+
 async def test_cancel_before_it_has_begun(own: Sandbox) -> None:
     run = own.run(b"result = 1")
     await run.cancel()
