@@ -1,8 +1,10 @@
 """In which iteration of which loops an op ran.
 
-The snippet is compiled with a call at the top of each loop's body and one behind the loop; an op then only keeps the
-path that is current when it runs. Positions in the text stay what they are. Working iterations out afterwards, from a
-jump back in the order of lines, fails where a loop's body is a call: its ops all come from another place.
+The snippet is compiled with a call at the top of each loop's body, one at its end and one behind the loop; an op then
+only keeps the path that is current when it runs. What a loop does for its next iteration, such as fetching a batch or
+testing its condition, belongs to that iteration: hence the call at the end. Positions in the text stay what they are.
+Working iterations out afterwards, from a jump back in the order of lines, fails where a loop's body is a call: its ops
+all come from another place.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from backend.trace.recorder import Recorder
 
 ITERATION: Final = "__iteration__"
+AHEAD: Final = "__next_iteration__"
 OVER: Final = "__loop_over__"
 
 _SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
@@ -41,11 +44,13 @@ class Iterations:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._runs = 0
+        self._ahead: set[int] = set()
+        """Runs of loops that are between two iterations: the path says the next one already."""
         self.headers = recorder.loop_headers
 
     def names(self) -> dict[str, Any]:
         """What the snippet's code calls, to be put among its globals."""
-        return {ITERATION: self.begin, OVER: self.over}
+        return {ITERATION: self.begin, AHEAD: self.ahead, OVER: self.over}
 
     def begin(self, loop: int) -> None:
         """An iteration of the loop begins in the calling frame."""
@@ -54,16 +59,33 @@ class Iterations:
         for depth in range(len(path) - 1, -1, -1):
             now = path[depth]
             if now.loop == loop and now.frame == frame:
-                recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
+                if now.run in self._ahead:
+                    self._ahead.discard(now.run)
+                    if depth + 1 < len(path):  # a loop of what it iterates over
+                        recorder.loops = path[: depth + 1]
+                else:
+                    recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
                 return
         self._runs += 1
         recorder.loops = (*path, Pass(loop, self._runs, frame, 0))
+
+    def ahead(self, loop: int) -> None:
+        """The iteration that is under way in the calling frame is done; another one may follow."""
+        recorder, frame = self._recorder, id(sys._getframe(1))
+        path = recorder.loops
+        for depth in range(len(path) - 1, -1, -1):
+            now = path[depth]
+            if now.loop == loop and now.frame == frame:
+                self._ahead.add(now.run)
+                recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
+                return
 
     def over(self, loop: int, value: Any = None) -> Any:
         """The loop has ended. Returns `value`."""
         path = self._recorder.loops
         for depth in range(len(path) - 1, -1, -1):
             if path[depth].loop == loop:
+                self._ahead.discard(path[depth].run)
                 self._recorder.loops = path[:depth]
                 break
         return value
@@ -78,6 +100,8 @@ class Iterations:
                 if isinstance(old, list):
                     new: list[Any] = []
                     for child in old:
+                        if isinstance(child, ast.Continue) and inside:
+                            new.append(_statement(_call(AHEAD, inside[-1], child), child))
                         made, inner = self._child(child, inside, stack)
                         new.append(made)
                         if inner is not None and isinstance(made, ast.stmt):
@@ -95,6 +119,7 @@ class Iterations:
             stack.append((child, (*around, loop)))
             first = child.body[0]
             child.body.insert(0, _statement(_call(ITERATION, loop, first), first))
+            child.body.append(_statement(_call(AHEAD, loop, child.body[-1]), child.body[-1]))
             return child, loop
         if isinstance(child, _COMPREHENSIONS):
             loop = self._loop(child.lineno, " ".join(map(ast.unparse, child.generators)).strip())

@@ -14,6 +14,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from backend.trace.batches import watch_loaders
 from backend.trace.recorder import Recorder
 from backend.trace.records import Call, OpInfo
 from backend.trace.source import FILENAME, learner_frame, learner_site
@@ -163,6 +164,7 @@ def install(run_backward: Callable[..., Any]) -> None:
     _wrap_engine(run_backward)
     _wrap_functions()
     _wrap_modules()
+    watch_loaders(active)
     register_optimizer_step_pre_hook(_before_step)
     register_optimizer_step_post_hook(_after_step)
 

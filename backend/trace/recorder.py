@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_leaves
 
+from backend.trace.batches import name_batch
 from backend.trace.iterations import Path
 from backend.trace.ledger import Ledger
 from backend.trace.optimizers import hyperparameters, kept_for
@@ -37,6 +39,9 @@ _FILLS = frozenset({"uniform_", "normal_", "zero_", "fill_", "bernoulli_", "rand
 _EMPTIES = frozenset({"zero_", "_foreach_zero_", "fill_"})
 """Ops that, done to a `.grad`, are a zero_grad."""
 
+_STACKED = OpInfo(torch.ops.aten.stack.default)
+"""How a batch comes about."""
+
 
 def is_sampled(index: int) -> bool:
     """Whether a step is told in full when `trace` is "sampled": the first ones all, later ones ever more rarely.
@@ -55,6 +60,8 @@ class Recorder(Ledger):
         self.skipping = False
         """The current step is not told in full: ops are only watched for where the step ends."""
         self.leaves: dict[int, Value] = {}
+        self.batch: list[Value] = []
+        """What was `given` last. The next batch takes its names away, so they are read when the step closes."""
         self.summariser = Summariser(preview)
         self.emit = emit
         self.step = Step(0)
@@ -196,6 +203,20 @@ class Recorder(Ledger):
             value.origin = op
             self.table[id(tensor)] = value
             op.values.append(value)
+
+    def given(self, batch: Any, by: str, site: Site | None) -> None:
+        """What a call that was not watched has made of the snippet's data: shown as data that `by` made."""
+        op = Op(_STACKED, self.count)
+        op.site = site
+        op.call = Call(by, site, self.count, direct=True)
+        op.call.last = self.count + 1
+        tensors = [item for item in tree_leaves(batch) if isinstance(item, _Tensor)]
+        self._made(op, [tensor for tensor in tensors if not self._knows(tensor)])
+        self.batch = list(op.values)
+
+    def _knows(self, tensor: _Tensor) -> bool:
+        value = self.table.get(id(tensor))
+        return value is not None and value.ref() is tensor
 
     def _write(self, op: Op, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """An in-place op. True if it is told otherwise than as an op: an update, a zero_grad, an initialisation."""
@@ -343,6 +364,7 @@ class Recorder(Ledger):
         """The step has had a backward, or an update: what comes then is an afterthought, or the next step."""
         if not step.closed:
             step.closed = True
+            name_batch(self.batch)
             if self.turns is not None:
                 self.turns.close()
 

@@ -116,3 +116,25 @@ def test_marking_leaves_what_code_does_and_where_it_is_alone() -> None:
         line for _, _, line in compile(code, "snippet.py", "exec").co_lines() if line
     }
     assert len(iterations.headers) == 6
+
+
+def test_what_a_loop_does_for_its_next_iteration_belongs_to_that(trace: Any) -> None:
+    told = trace(
+        "w = torch.tensor(2.0, requires_grad=True)\nx = w\nwhile x * 3 < 40:\n    x = x * w\n    if x < 5:\n"
+        "        continue\n    x = x + w\nx.backward()"
+    )
+    inside = [path[-1] if path else None for path in _inside(told)]
+    names = [n.op for n in told.graph().nodes if n.kind in ("op", "break")]
+    first = inside.index("iteration 2")
+    assert names[:first].count("lt") == 2, names  # the test before the first iteration, and `x < 5` in it
+    again = [(name, where) for name, where in zip(names, inside, strict=True)][first : first + 3]
+    assert again[0] == ("mul", "iteration 2"), again
+    assert again[1] == ("lt", "iteration 2"), again
+
+
+def test_an_iteration_that_goes_on_early_counts(trace: Any) -> None:
+    told = trace(
+        "w = torch.tensor(2.0, requires_grad=True)\ny = w\nfor i in range(4):\n    if i == 1:\n        continue\n"
+        "    y = y * w\n    y = y + 1\ny.backward()"
+    )
+    assert [path[-1] for path in _inside(told)[::2]] == ["iteration 1", "iteration 3", "iteration 4"]

@@ -1,0 +1,82 @@
+"""A batch of a DataLoader is data, as if the snippet had been given it.
+
+How the loader draws, picks and stacks the samples differs each time: every batch would have a graph of its own, with
+two ops for each sample. A data set that learns something is watched like anything else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import torch
+
+from backend.trace.source import FILENAME, learner_site
+
+if TYPE_CHECKING:
+    from backend.trace.recorder import Recorder
+    from backend.trace.records import Value
+
+
+def watch_loaders(active: Callable[[], Recorder | None]) -> None:
+    """Wrap what iterates over a DataLoader, once. Without an active recorder the wrappers only call what they wrap."""
+    iterator = torch.utils.data.dataloader._BaseDataLoaderIter
+    begin, following = iterator.__init__, iterator.__next__
+
+    def draw(self: Any, loader: Any) -> None:
+        recorder = active()
+        if not _given(recorder, loader.dataset):
+            return begin(self, loader)
+        recorder.finish_op()
+        with recorder.paused():
+            return begin(self, loader)
+
+    def fetch(self: Any) -> Any:
+        recorder = active()
+        if not _given(recorder, self._dataset):
+            return following(self)
+        recorder.finish_op()
+        with recorder.paused():
+            batch = following(self)
+        recorder.given(batch, "DataLoader", learner_site())
+        return batch
+
+    # the same signatures, watched
+    iterator.__init__, iterator.__next__ = draw, fetch  # type: ignore[method-assign]
+
+
+def _given(recorder: Recorder | None, dataset: Any) -> TypeGuard[Recorder]:
+    if recorder is None or recorder.suspended:
+        return False
+    held = [*vars(dataset).values()] if hasattr(dataset, "__dict__") else []
+    held += [item for some in held if isinstance(some, list | tuple) for item in some]
+    return not any(isinstance(some, torch.nn.Module) or getattr(some, "requires_grad", False) for some in held)
+
+
+def name_batch(values: list[Value]) -> None:
+    """Name each value as the snippet does now: `x`, or `batch[0]` for what lies in a list or a dict."""
+    wanted = {id(tensor): value for value in values if not value.names and (tensor := value.ref()) is not None}
+    for frame in _learner_frames():
+        for name, held in list(frame.f_locals.items()):
+            for path, item in _inside(name, held):
+                value = wanted.get(id(item))
+                if value is not None and value.ref() is item and path not in value.names:
+                    value.names.append(path)
+
+
+def _learner_frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_filename is FILENAME:
+            yield frame
+        frame = frame.f_back
+
+
+def _inside(name: str, held: Any) -> Iterator[tuple[str, Any]]:
+    yield name, held
+    if type(held) in (list, tuple):
+        yield from ((f"{name}[{i}]", item) for i, item in enumerate(held))
+    elif type(held) is dict:
+        yield from ((f"{name}[{key!r}]", item) for key, item in held.items())
