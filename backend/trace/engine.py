@@ -196,7 +196,7 @@ class _Watch:
         self.over = True
         for handle in self.handles:
             handle.remove()
-        self.nodes = {}  # autograd's nodes hold the hooks, which hold this: the circle would keep the whole graph
+        self.nodes = {}  # autograd's nodes hold the hooks, which hold this: no collector sees that circle
         recorder = self.recorder
         for node in self.leaves:
             leaf = node.leaf
@@ -210,3 +210,4 @@ class _Watch:
             recorder.know_grad(grad, leaf)
             recorder.leaves[id(leaf)] = leaf
         recorder.summariser.flush()
+        del self.recorder  # likewise: it knows the modules and the names of the snippet

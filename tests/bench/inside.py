@@ -64,10 +64,12 @@ def measure(code: str, seconds: float, trace: str = "every") -> Inside:
     end = perf_counter() + seconds
     while perf_counter() < end or len(done) < BLOCK:
         for _ in range(BLOCK):
+            gc.collect()
             started = thread_time()
             plain()
             eager.append((thread_time() - started) * 1000)
         for _ in range(BLOCK):
+            gc.collect()
             clock = perf_counter()
             done.append(traced())
             walls.append((perf_counter() - clock) * 1000)
@@ -92,6 +94,7 @@ def _split(traced: Callable[[], Any], eager: float, seconds: float) -> dict[str,
     found: list[dict[str, float]] = []
     with Split() as split:
         while perf_counter() < end or len(found) < BLOCK:
+            gc.collect()
             traced()
             found.append(split.take())
     parts = {part: _quartile([one[part] for one in found]) for part in found[0]}

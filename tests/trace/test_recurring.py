@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import sys
+import weakref
 from typing import Any
 
 import pytest
@@ -104,3 +106,15 @@ def test_a_loop_leaves_no_hooks_behind(trace: Any) -> None:
         return called
 
     assert hooks_called(40) == 2 * hooks_called(20) > 0
+
+
+def test_a_run_that_is_over_keeps_nothing_of_the_snippet(trace: Any) -> None:
+    """Autograd's nodes, which no collector sees, hold what was hung on them."""
+    kept: list[weakref.ref[Any]] = []
+    for _ in range(2):
+        namespace = trace("model = nn.Linear(2, 1)\nloss = model(torch.ones(2)).sum()\nloss.backward()\n").namespace
+        kept.append(weakref.ref(namespace["model"]))
+        del namespace
+    trace("x = torch.ones(1)\n")
+    gc.collect()
+    assert [ref() for ref in kept] == [None, None]
