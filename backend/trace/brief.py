@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.trace.recorder import AFTER, VALUE
+from backend.trace.records import AFTER, VALUE
 from backend.wire.layout import slot_length
 from backend.wire.messages import STATISTICS, BriefLayout, GraphMessage, Slot
 

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch.autograd.graph import get_gradient_edge
 
-from backend.trace.recorder import BACKWARD, EDGE_GRAD, FORWARD, GRAD, LEAF_GRAD, Recorder
-from backend.trace.records import Call, EngineNode, Pass, Step, Value
+from backend.trace.recorder import Recorder
+from backend.trace.records import BACKWARD, EDGE_GRAD, FORWARD, GRAD, LEAF_GRAD, Call, EngineNode, Pass, Step, Value
 from backend.trace.saved import saved_of
 from backend.trace.source import learner_site
 

@@ -10,9 +10,9 @@ import msgspec
 import torch
 
 from backend.trace.engine import run_backward
-from backend.trace.modes import install
 from backend.trace.session import Session
 from backend.trace.warm import import_everything, rehearse
+from backend.trace.wrapped import install
 from backend.wire.messages import Job
 
 

@@ -22,9 +22,13 @@ class Ledger:
         self.table: dict[int, Value] = {}
         self.by_sequence: dict[int, Op] = {}
         self.grads: dict[int, tuple[weakref.ref[_Tensor], Value]] = {}
+        self._grads_of: dict[int, set[int]] = {}
+        """id(leaf) -> its places in `grads`."""
         self._doors: dict[int, tuple[weakref.ref[_Tensor], weakref.ref[_Tensor]]] = {}
         self.recent: list[Op] = []
         """The ops of the step before."""
+        self._open: Op | None = None
+        """The op that ran last, until autograd has dealt with it."""
 
     def known(self, tensor: _Tensor) -> Value | None:
         """The value that a tensor is now, if the recorder has seen it: by identity, or by the op that made it."""
@@ -66,6 +70,21 @@ class Ledger:
             op.sequence = grad_fn._sequence_nr()
             self.by_sequence[op.sequence] = op
 
+    def finish_op(self) -> None:
+        """What an op's outputs became on the way up through autograd is known only after it has returned."""
+        op = self._open
+        if op is None:
+            return
+        self._open = None
+        for value, tensor in zip(op.values, op.tensors or (), strict=False):
+            grad_fn = tensor.grad_fn
+            if grad_fn is not None:
+                value.requires_grad = True
+                self.own(op, grad_fn)
+            elif tensor.requires_grad:
+                value.requires_grad = True
+        op.tensors = None
+
     def alias(self, door: _Tensor, tensor: _Tensor) -> None:
         """`door` is `tensor.data`."""
         value = self.table[id(door)] = Value(door)
@@ -75,6 +94,14 @@ class Ledger:
     def know_grad(self, grad: _Tensor, leaf: Value) -> None:
         """`grad` is `leaf.grad`: reading it is not a forward op, and writing to it is zero_grad or clipping."""
         self.grads[id(grad)] = (weakref.ref(grad), leaf)
+        self._grads_of.setdefault(id(leaf), set()).add(id(grad))
+
+    def forget_grad(self, leaf: Value) -> None:
+        """`leaf` has no gradient any more, or an empty one."""
+        for place in self._grads_of.pop(id(leaf), ()):
+            held = self.grads.get(place)
+            if held is not None and held[1] is leaf:
+                del self.grads[place]
 
     def holder(self, tensor: _Tensor | None) -> Value | None:
         """The leaf whose `.grad` this tensor is, or whose `.grad.data`."""
@@ -103,3 +130,21 @@ class Ledger:
         if len(self.table) > _MOST_VALUES:
             self.table = {key: value for key, value in self.table.items() if value.ref() is not None}
         self.recent = ops
+
+
+def whole(tensor: _Tensor) -> _Tensor:
+    """What `tensor` is a view of, or itself."""
+    base = tensor._base
+    return tensor if base is None else base
+
+
+def tensors_in(out: Any) -> list[_Tensor]:
+    """The tensors in what an op returned: a tuple, a list, or lists in a tuple."""
+    found: list[_Tensor] = []
+    if isinstance(out, (tuple, list)):
+        for item in out:
+            if isinstance(item, _Tensor):
+                found.append(item)
+            elif isinstance(item, (tuple, list)):
+                found.extend(tensors_in(item))
+    return found

@@ -1,4 +1,4 @@
-"""The two modes that watch the forward pass, and the few places of torch that are wrapped once, before any run.
+"""The two modes that watch the forward pass.
 
 TorchFunctionMode sees what the learner wrote (`linear`, `softmax`), TorchDispatchMode every aten op below autograd.
 """
@@ -6,15 +6,12 @@ TorchFunctionMode sees what the learner wrote (`linear`, `softmax`), TorchDispat
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from backend.trace.batches import watch_loaders
 from backend.trace.recorder import Recorder
 from backend.trace.records import Call, OpInfo
 from backend.trace.source import FILENAME, learner_frame, learner_site
@@ -32,14 +29,6 @@ _FACTS = frozenset(
 """Questions about a tensor and switches: no op runs in them."""
 
 _APART = _QUIET | _FACTS | {"__get__", "__set__", "__delete__", "register_hook"}
-
-_active: list[Recorder] = []
-"""The recorder of the run in this process, if one is recording. One process, one run."""
-
-
-def active() -> Recorder | None:
-    """The recorder that is recording now."""
-    return _active[0] if _active else None
 
 
 class ForwardMode(TorchDispatchMode):
@@ -138,8 +127,9 @@ class FunctionMode(TorchFunctionMode):
         """`w.grad = None` is a zero_grad, `w.data = …` an update; other properties are set without a word."""
         recorder = self.recorder
         what = getattr(func, "__self__", None)
-        if what is _GRAD and (len(args) < 2 or args[1] is None or self._is_zero(args[1])):
-            recorder.grad_dropped(args[0])
+        drops = what is _GRAD and (len(args) < 2 or args[1] is None or self._is_zero(args[1]))
+        if drops and args[0].grad is not None:
+            recorder.grad_dropped(args[0], learner_site())
         if what is not _DATA:
             return func(*args)
         recorder.before_write()
@@ -154,138 +144,3 @@ class FunctionMode(TorchFunctionMode):
 
 _GRAD = torch.Tensor.grad
 _DATA = torch.Tensor.data
-
-
-def install(run_backward: Callable[..., Any]) -> None:
-    """Wrap `nn.Module.__call__`, the engine's one entry and optimizers, once, in the zygote.
-
-    Without an active recorder each wrapper only calls what it wraps.
-    """
-    _wrap_engine(run_backward)
-    _wrap_functions()
-    _wrap_modules()
-    watch_loaders(active)
-    register_optimizer_step_pre_hook(_before_step)
-    register_optimizer_step_post_hook(_after_step)
-
-
-def _wrap_engine(run_backward: Callable[..., Any]) -> None:
-    engine: Callable[..., Any] = vars(torch.autograd)["_engine_run_backward"]
-
-    def watched(outputs: Any, *args: Any, **kwargs: Any) -> Any:
-        recorder = active()
-        if recorder is None or recorder.suspended:
-            return engine(outputs, *args, **kwargs)
-        return run_backward(recorder, engine, outputs, args, kwargs)
-
-    make_grads = torch.autograd._make_grads
-
-    def unwatched(*args: Any, **kwargs: Any) -> Any:
-        """The seed that backward makes for itself is no op of the learner's."""
-        recorder = active()
-        if recorder is None or recorder.suspended:
-            return make_grads(*args, **kwargs)
-        with recorder.paused():
-            return make_grads(*args, **kwargs)
-
-    torch.autograd._make_grads = unwatched
-    vars(torch.autograd)["_engine_run_backward"] = watched
-
-
-def _wrap_functions() -> None:
-    """`apply` of a custom Function passes by TorchFunctionMode."""
-    plain = vars(torch.autograd.Function)["apply"]
-
-    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        recorder = active()
-        bound = plain.__get__(None, cls)
-        if recorder is None or recorder.suspended or recorder.skipping:
-            return bound(*args, **kwargs)
-        recorder.finish_op()
-        call = Call(cls.__name__, learner_site(), recorder.count, direct=True, custom=True)
-        out = bound(*args, **kwargs)
-        recorder.applied(call)
-        return out
-
-    # as it is in torch: a class method
-    torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment,method-assign]
-
-
-def _wrap_modules() -> None:
-    plain = torch.nn.Module.__call__
-
-    def call(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
-        recorder = active()
-        if recorder is None or recorder.suspended:
-            return plain(module, *args, **kwargs)
-        outer = recorder.modules
-        recorder.modules = recorder.enter(module, outer)
-        try:
-            out = plain(module, *args, **kwargs)
-        finally:
-            recorder.modules = outer
-        caller = sys._getframe(1)
-        if caller.f_code.co_filename is FILENAME:
-            recorder.named(out, (caller.f_code, caller.f_lasti))
-        return out
-
-    torch.nn.Module.__call__ = call  # type: ignore[method-assign]  # same signature, watched
-
-
-def _before_step(optimizer: Any, args: Any, kwargs: Any) -> Any:
-    recorder = active()
-    if recorder is None:
-        return None
-    recorder.finish_op()
-    recorder.summariser.flush()
-    recorder.suspended += 1
-    # a closure computes the loss anew inside step(): that is the learner's code again
-    heard = [_heard(a, optimizer, recorder) for a in args]
-    return tuple(heard), {name: _heard(value, optimizer, recorder) for name, value in kwargs.items()}
-
-
-def _heard(argument: Any, optimizer: Any, recorder: Recorder) -> Any:
-    if not callable(argument) or isinstance(argument, torch.optim.Optimizer):
-        return argument
-    called = False
-
-    def closure(*args: Any, **kwargs: Any) -> Any:
-        nonlocal called
-        if called:
-            recorder.stepped(optimizer)  # LBFGS has moved the parameters and looks at the loss again
-        called = True
-        recorder.suspended -= 1
-        try:
-            return argument(*args, **kwargs)
-        finally:
-            recorder.finish_op()
-            recorder.summariser.flush()
-            recorder.suspended += 1
-
-    return closure
-
-
-def _after_step(optimizer: Any, _args: Any, _kwargs: Any) -> None:
-    recorder = active()
-    if recorder is None or not recorder.suspended:
-        return
-    recorder.suspended -= 1
-    recorder.stepped(optimizer)
-
-
-class Watching:
-    """`with Watching(recorder):` everything torch does is recorded."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._modes = (FunctionMode(recorder), ForwardMode(recorder))
-
-    def __enter__(self) -> None:
-        for mode in self._modes:
-            mode.__enter__()  # type: ignore[no-untyped-call]  # likewise
-        _active.append(self._recorder)
-
-    def __exit__(self, *error: object) -> None:
-        _active.clear()
-        for mode in reversed(self._modes):
-            mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # likewise

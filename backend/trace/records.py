@@ -13,6 +13,12 @@ from backend.trace.iterations import Path
 Site = tuple[CodeType, int]
 """A place in the learner's code: the code object and the offset of the instruction (`f_lasti`)."""
 
+FORWARD, BACKWARD, UPDATE, ZERO_GRAD = range(4)
+"""Places in `wire.messages.PHASES`."""
+
+VALUE, GRAD, EDGE_GRAD, LEAF_GRAD, AFTER, STATE = range(6)
+"""Places in `wire.messages.SLOT_KINDS`."""
+
 
 class Value:
     """One tensor at one version: an output of an op, or a tensor that came from nowhere the recorder saw.

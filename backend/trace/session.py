@@ -32,7 +32,6 @@ from backend.trace.gradients import gradients, places
 from backend.trace.groups import Calls
 from backend.trace.iterations import Iterations, has_loops
 from backend.trace.loops import Loops
-from backend.trace.modes import Watching
 from backend.trace.names import Names, is_tensor
 from backend.trace.notices.caution import Told
 from backend.trace.notices.lookout import Lookout
@@ -45,6 +44,7 @@ from backend.trace.rerun import Code, Rerun
 from backend.trace.source import FILENAME, Source
 from backend.trace.summary import Summaries
 from backend.trace.turns import Turns
+from backend.trace.watching import Watching
 from backend.wire.messages import (
     DoneMessage,
     Job,
@@ -77,7 +77,7 @@ class Session:
         self.module = types.ModuleType("__main__")
         self.namespace = self.module.__dict__
         self.recorder = Recorder(job.preview, self._on_step, sampled=job.trace == "sampled")
-        self.recorder.survey = survey
+        self.recorder.survey = partial(survey, self.recorder)
         self.recorder.turned = self._on_turn
         self.names = Names(self.recorder, self.source, self.namespace)
         self.builder = Builder(self.source, self.names, Calls.of(self.recorder), job.step_bytes)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from backend.trace.recorder import EDGE_GRAD, GRAD, VALUE
-from backend.trace.records import EngineNode, Op, Value
+from backend.trace.records import EDGE_GRAD, GRAD, VALUE, EngineNode, Op, Value
 from backend.wire.messages import Slot
 
 if TYPE_CHECKING:

@@ -141,3 +141,32 @@ def test_parameter_groups_have_their_own_hyperparameters(trace: Any) -> None:
     found = {u.name: (u.hyperparameters["lr"], u.hyperparameters["momentum"]) for u in told.step().updates}
     assert found == {"a": (0.5, 0.9), "b": (0.25, 0.9)}
     assert told.step().updates[0].state["momentum_buffer"].values == [1.0]
+
+
+def test_a_step_that_fails_and_is_caught_does_not_end_the_record(trace: Any) -> None:
+    told = trace(
+        "w = torch.tensor(2.0, requires_grad=True)\nopt = torch.optim.SGD([w], lr=0.1)\n"
+        "def failing(): raise ValueError('no loss today')\n"
+        "for i in range(3):\n    loss = w * w\n    opt.zero_grad()\n    loss.backward()\n"
+        "    try:\n        opt.step(failing)\n    except ValueError:\n        opt.step()\n"
+    )
+    assert [s.loss for s in told.answer.steps] == pytest.approx([4.0, 2.56, 1.6384])
+    assert [len(s.updates) for s in told.answer.steps] == [1, 1, 1]
+
+
+def test_a_mode_of_the_snippets_own_hears_the_optimizer(trace: Any) -> None:
+    told = trace(
+        "from torch.utils._python_dispatch import TorchDispatchMode\nheard = []\n"
+        "class Ears(TorchDispatchMode):\n"
+        "    def __torch_dispatch__(self, func, types, args=(), kwargs=None):\n"
+        "        heard.append(func.__name__)\n        return func(*args, **(kwargs or {}))\n"
+        "w = torch.tensor(2.0, requires_grad=True)\nopt = torch.optim.SGD([w], lr=0.1)\n"
+        "for i in range(2):\n    loss = w * w\n    loss.backward()\n"
+        "    with Ears():\n        opt.step()\n        opt.zero_grad(set_to_none=False)\n"
+    )
+    assert [name for name in told.namespace["heard"] if name in ("add_.Tensor", "zero_.default")] == [
+        "add_.Tensor",
+        "zero_.default",
+    ] * 2
+    assert [[e.phase for e in s.events].count("update") for s in told.answer.steps] == [1, 1]
+    assert [[e.phase for e in s.events].count("zero_grad") for s in told.answer.steps] == [1, 1]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,10 +20,11 @@ from torch.utils._pytree import tree_leaves, tree_map
 from backend.trace.build import Builder
 from backend.trace.engine import survey
 from backend.trace.groups import Calls
-from backend.trace.modes import Watching
 from backend.trace.names import Names
-from backend.trace.recorder import EDGE_GRAD, GRAD, VALUE, Recorder
+from backend.trace.recorder import Recorder
+from backend.trace.records import EDGE_GRAD, GRAD, VALUE
 from backend.trace.source import Source
+from backend.trace.watching import Watching
 from backend.wire.messages import STATISTICS, GraphMessage, Slot, StepMessage
 from backend.wire.unpack import Unpacker
 
@@ -166,7 +168,7 @@ class _Watched:
     def __init__(self) -> None:
         self.messages: list[Any] = []
         self.recorder = Recorder(PREVIEW, self._take)
-        self.recorder.survey = survey
+        self.recorder.survey = partial(survey, self.recorder)
         names = Names(self.recorder, Source(""), {})
         self._builder = Builder(Source(""), names, Calls.of(self.recorder))
         self._watching = Watching(self.recorder)

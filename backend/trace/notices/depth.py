@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from backend.trace.notices.caution import Caution, Told, called, origin
-from backend.trace.recorder import EDGE_GRAD, GRAD
-from backend.trace.records import Op, Step, Value
+from backend.trace.records import EDGE_GRAD, GRAD, Op, Step, Value
 from backend.trace.reduction import Summary
 
 VANISHING: Final = 1e-4

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from backend.trace.notices.caution import Caution, Told, called
-from backend.trace.recorder import BACKWARD, EDGE_GRAD, GRAD, VALUE
-from backend.trace.records import EngineNode, Op, Step, Value
+from backend.trace.records import BACKWARD, EDGE_GRAD, GRAD, VALUE, EngineNode, Op, Step, Value
 from backend.trace.reduction import Summary
 
 _COUNTS: Final = {False: (struct.Struct("<2f"), 16), True: (struct.Struct("<2d"), 32)}

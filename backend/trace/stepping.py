@@ -1,0 +1,93 @@
+"""Optimizers and modules at work on their parameters: `step` and `zero_grad`, each one event and not its many ops."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from backend.trace.source import learner_site
+from backend.trace.watching import Watching, watching
+
+Optimizer = torch.optim.Optimizer
+
+
+def install() -> None:
+    """Wrap `Optimizer.step` of all kinds, and `zero_grad` of optimizers and modules; once."""
+    hooking: Callable[..., Any] = Optimizer.profile_hook_step
+
+    def profile_hook_step(step: Callable[..., Any]) -> Callable[..., Any]:
+        """Torch puts this around the step of each kind of optimizer, when the first of it is made."""
+        return _watched_step(hooking(step))
+
+    Optimizer.profile_hook_step = staticmethod(profile_hook_step)  # type: ignore[method-assign,assignment]  # wrapped
+    for kind in _kinds(Optimizer):
+        made = vars(kind).get("step")
+        if getattr(made, "hooked", False):
+            kind.step = _watched_step(made)  # type: ignore[method-assign,arg-type]  # likewise
+    _wrap_zero_grad(Optimizer, lambda optimizer: (p for group in optimizer.param_groups for p in group["params"]))
+    _wrap_zero_grad(torch.nn.Module, lambda module: module.parameters())
+
+
+def _kinds(kind: type[Optimizer]) -> Iterator[type[Optimizer]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from _kinds(one)
+
+
+def _watched_step(plain: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(plain)
+    def step(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+        modes = watching()
+        if modes is None:
+            return plain(optimizer, *args, **kwargs)
+        recorder = modes.recorder
+        recorder.before_write()
+        # a closure computes the loss anew inside step(): that is the learner's code again
+        heard = [_heard(a, optimizer, modes) for a in args]
+        named = {name: _heard(value, optimizer, modes) for name, value in kwargs.items()}
+        with modes.aside():
+            result = plain(optimizer, *heard, **named)
+        recorder.stepped(optimizer)
+        return result
+
+    return step
+
+
+def _heard(argument: Any, optimizer: Any, modes: Watching) -> Any:
+    if not callable(argument):
+        return argument
+    called = False
+
+    def closure(*args: Any, **kwargs: Any) -> Any:
+        nonlocal called
+        if called:
+            modes.recorder.stepped(optimizer)  # LBFGS has moved the parameters and looks at the loss again
+        called = True
+        with modes.back():
+            return argument(*args, **kwargs)
+
+    return closure
+
+
+def _wrap_zero_grad(owner: type, parameters: Callable[[Any], Iterator[torch.Tensor]]) -> None:
+    plain: Callable[..., Any] = vars(owner)["zero_grad"]
+
+    @functools.wraps(plain)
+    def zero_grad(self: Any, *args: Any, **kwargs: Any) -> Any:
+        modes = watching()
+        if modes is None:
+            return plain(self, *args, **kwargs)
+        recorder = modes.recorder
+        recorder.before_write()
+        with modes.aside():
+            held = [p for p in parameters(self) if p.grad is not None]
+            result = plain(self, *args, **kwargs)
+        site = learner_site()
+        for parameter in held:
+            recorder.grad_dropped(parameter, site)
+        return result
+
+    setattr(owner, "zero_grad", zero_grad)  # noqa: B010  # mypy forbids to assign a method of a class

@@ -1,0 +1,87 @@
+"""The few places of torch that are wrapped once, before any run. Without an active recorder each only calls on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from backend.trace import stepping
+from backend.trace.batches import watch_loaders
+from backend.trace.records import Call
+from backend.trace.source import FILENAME, learner_site
+from backend.trace.watching import active
+
+
+def install(run_backward: Callable[..., Any]) -> None:
+    """Wrap `nn.Module.__call__`, the engine's one entry, Functions and optimizers, once, in the zygote."""
+    _wrap_engine(run_backward)
+    _wrap_functions()
+    _wrap_modules()
+    watch_loaders(active)
+    stepping.install()
+
+
+def _wrap_engine(run_backward: Callable[..., Any]) -> None:
+    engine: Callable[..., Any] = vars(torch.autograd)["_engine_run_backward"]
+
+    def watched(outputs: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder = active()
+        if recorder is None or recorder.suspended:
+            return engine(outputs, *args, **kwargs)
+        return run_backward(recorder, engine, outputs, args, kwargs)
+
+    make_grads = torch.autograd._make_grads
+
+    def unwatched(*args: Any, **kwargs: Any) -> Any:
+        """The seed that backward makes for itself is no op of the learner's."""
+        recorder = active()
+        if recorder is None or recorder.suspended:
+            return make_grads(*args, **kwargs)
+        with recorder.paused():
+            return make_grads(*args, **kwargs)
+
+    torch.autograd._make_grads = unwatched
+    vars(torch.autograd)["_engine_run_backward"] = watched
+
+
+def _wrap_functions() -> None:
+    """`apply` of a custom Function passes by TorchFunctionMode."""
+    plain = vars(torch.autograd.Function)["apply"]
+
+    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder = active()
+        bound = plain.__get__(None, cls)
+        if recorder is None or recorder.suspended or recorder.skipping:
+            return bound(*args, **kwargs)
+        recorder.finish_op()
+        call = Call(cls.__name__, learner_site(), recorder.count, direct=True, custom=True)
+        out = bound(*args, **kwargs)
+        recorder.applied(call)
+        return out
+
+    # as it is in torch: a class method
+    torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment,method-assign]
+
+
+def _wrap_modules() -> None:
+    plain = torch.nn.Module.__call__
+
+    def call(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
+        recorder = active()
+        if recorder is None or recorder.suspended:
+            return plain(module, *args, **kwargs)
+        outer = recorder.modules
+        recorder.modules = recorder.enter(module, outer)
+        try:
+            out = plain(module, *args, **kwargs)
+        finally:
+            recorder.modules = outer
+        caller = sys._getframe(1)
+        if caller.f_code.co_filename is FILENAME:
+            recorder.named(out, (caller.f_code, caller.f_lasti))
+        return out
+
+    torch.nn.Module.__call__ = call  # type: ignore[method-assign]  # same signature, watched
