@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from backend.trace.iterations import Path
@@ -39,6 +40,8 @@ class Groups:
         self._made: dict[Any, Any] = {}
         self._of_op: dict[int, str | None] = {}
         self._homes: dict[tuple[int, int], str | None] = {}
+        self._paths: dict[tuple[int, int], list[tuple[Any, ...]]] = {}
+        self._attributes: dict[int, dict[int, str]] = {}
         self._turns = turns_of(ops)
         self._single: set[tuple[Any, ...]] = set()
         if any(count > 1 for count in self._turns.values()):
@@ -74,26 +77,29 @@ class Groups:
         """The group of the modules and the loops around an op; made if it is new."""
         if not op.modules and not op.loops:
             return None
-        # by identity: ops of one iteration share the very same path
-        key = (id(op.modules), id(op.loops))
+        key = _around(op)
         if key not in self._homes:
             parent = None
             for element in self._path(op):
-                parent = self._enter(element, parent)
+                if element not in self._single:
+                    parent = self._enter(element, parent)
             self._homes[key] = parent
         return self._homes[key]
 
     def _path(self, op: Op) -> list[tuple[Any, ...]]:
         """What is around an op, outermost first: modules, loops that turned several times in this step, iterations."""
-        found: list[tuple[Any, ...]] = []
-        done = 0
-        for depth in range(1, len(op.modules) + 1):
-            around = self._calls.loops[op.modules[depth - 1]]
-            found += self._loops_of(op.loops[done : len(around)])
-            done = max(done, len(around))
-            found.append(("module", op.modules[:depth]))
-        found += self._loops_of(op.loops[done:])
-        return [element for element in found if element not in self._single] if self._single else found
+        key = _around(op)
+        found = self._paths.get(key)
+        if found is None:
+            found = self._paths[key] = []
+            done = 0
+            for depth in range(1, len(op.modules) + 1):
+                around = self._calls.loops[op.modules[depth - 1]]
+                found += self._loops_of(op.loops[done : len(around)])
+                done = max(done, len(around))
+                found.append(("module", op.modules[:depth]))
+            found += self._loops_of(op.loops[done:])
+        return found
 
     def _loops_of(self, path: Path) -> Iterator[tuple[Any, ...]]:
         for one in path:
@@ -104,11 +110,15 @@ class Groups:
     def _lonely(self, ops: list[Op]) -> set[tuple[Any, ...]]:
         """Iterations that hold one thing, an op or a module: a frame around it would say nothing."""
         holds: dict[tuple[Any, ...], set[Any]] = {}
+        for op in {_around(op): op for op in ops}.values():
+            path = self._path(op)
+            for element, inside in pairwise(path):
+                if element[0] == "iteration":
+                    holds.setdefault(element, set()).add(inside)
         for op in ops:
             path = self._path(op)
-            for place, element in enumerate(path):
-                if element[0] == "iteration":
-                    holds.setdefault(element, set()).add(path[place + 1] if place + 1 < len(path) else id(op))
+            if path and path[-1][0] == "iteration":
+                holds.setdefault(path[-1], set()).add(id(op))
         return {element for element, inside in holds.items() if len(inside) == 1}
 
     def _enter(self, element: tuple[Any, ...], parent: str | None) -> str:
@@ -122,7 +132,16 @@ class Groups:
         path = element[1]
         module = self._calls.modules[path[-1]]
         owner = self._calls.modules[path[-2]] if len(path) > 1 else None
-        return {"kind": "module", "label": _label(module, owner), "type": type_of(module)}
+        return {"kind": "module", "label": self._label(module, owner), "type": type_of(module)}
+
+    def _label(self, module: Any, owner: Any) -> str:
+        """The attribute that the owner knows it by; a list's place comes with the list's name ("blocks.3")."""
+        if owner is None:
+            return type(module).__name__
+        known = self._attributes.get(id(owner))
+        if known is None:
+            known = self._attributes[id(owner)] = {id(child): name for name, child in owner.named_modules() if name}
+        return known.get(id(module), type(module).__name__)
 
     def _loop(self, element: tuple[Any, ...]) -> dict[str, Any]:
         _, run, loop = element
@@ -158,27 +177,24 @@ def turns_of(ops: list[Op]) -> dict[int, int]:
 def _composites(ops: list[Op]) -> set[int]:
     """The calls that ran several ops, unless they are all that their module did: the module then says it."""
     by_call: dict[int, int] = {}
-    by_module: dict[tuple[int, ...], int] = {}
+    by_path: dict[int, int] = {}
     for op in ops:
         if op.call is not None:
             by_call[id(op.call)] = by_call.get(id(op.call), 0) + 1
-        for depth in range(1, len(op.modules) + 1):
-            path = op.modules[:depth]
-            by_module[path] = by_module.get(path, 0) + 1
-    return {
-        id(op.call)
-        for op in ops
-        if op.call is not None and by_call[id(op.call)] > 1 and by_module.get(op.modules) != by_call[id(op.call)]
-    }
+        by_path[id(op.modules)] = by_path.get(id(op.modules), 0) + 1
+    several = {call for call, count in by_call.items() if count > 1}
+    if not several:
+        return several
+    by_module: dict[tuple[int, ...], int] = {}
+    for path in {id(op.modules): op.modules for op in ops}.values():
+        for depth in range(1, len(path) + 1):
+            by_module[path[:depth]] = by_module.get(path[:depth], 0) + by_path[id(path)]
+    return {id(op.call) for op in ops if id(op.call) in several and by_module.get(op.modules) != by_call[id(op.call)]}
 
 
-def _label(module: Any, owner: Any) -> str:
-    """The attribute that the owner knows it by; a list's place comes with the list's name ("blocks.3")."""
-    if owner is not None:
-        for name, child in owner.named_modules():
-            if child is module and name:
-                return str(name)
-    return type(module).__name__
+def _around(op: Op) -> tuple[int, int]:
+    """What is around an op, by identity: ops of one iteration, in one call of a module, share the very same paths."""
+    return id(op.modules), id(op.loops)
 
 
 def type_of(module: Any) -> str:

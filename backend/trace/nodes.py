@@ -69,11 +69,14 @@ class Describer:
             op.grad_fn,
             op.grad_enabled,
             op.inference,
-            tuple([(name, frozen(value)) for name, value in op.attributes]),
-            tuple([self._kind(value) for value in inputs]),
-            len(inputs) > 1 and tuple(_repeats(inputs)),
-            tuple([self._kind(value) for value in op.values]),
-            tuple([kept[0] for kept in op.saved or ()]),
+            *[(name, frozen(value)) for name, value in op.attributes],
+            *[self._kind(value) for value in inputs],
+            None,
+            *(_repeats(inputs) if len(inputs) > 1 else ()),
+            None,
+            *[self._kind(value) for value in op.values],
+            None,
+            *[kept[0] for kept in op.saved or ()],
         )
 
     def _kind(self, value: Value) -> int:

@@ -14,7 +14,8 @@ import time
 import traceback
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
@@ -177,7 +178,8 @@ class Session:
         if step is self.told:
             return  # the stop that ends the run came while it was sent, before the recorder could go on from it
         started = self.clock()
-        messages = self.builder.messages(step, summaries, last=self.finished)
+        with _uncollected():
+            messages = self.builder.messages(step, summaries, last=self.finished)
         self.told = step
         for message in messages:
             self.cut = False
@@ -295,6 +297,18 @@ class Session:
                 step=seen.step if seen else None,
             )
         )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """A description is many objects and no circle: the collector would look at them, over and over, for nothing."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_place: Any, **_more: Any) -> None:

@@ -52,7 +52,8 @@ class Structure:
 
     def producer(self, value: Value, user: Op | None) -> int:
         """The node of a value; a new one for a leaf, for data, or for what an earlier step made."""
-        key = self.key(value)
+        op = value.op
+        key = id(op) if op is not None and id(op) in self._mine else id(value)
         place = self._place.get(key)
         if place is None:
             place = self._new(key)

@@ -22,11 +22,13 @@ def parsed(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
 
+@lru_cache(maxsize=4096)
 def names_in(text: str) -> frozenset[str]:
     """The plain names that an expression mentions."""
     return frozenset(node.id for node in ast.walk(parsed(text)) if isinstance(node, ast.Name))
 
 
+@lru_cache(maxsize=4096)
 def values_in(text: str) -> frozenset[str]:
     """The names whose elements an expression uses; `self.shape` and `zeros_like(self)` use none."""
     return frozenset(node.id for node in _values(parsed(text)))
