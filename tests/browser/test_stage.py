@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
-from tests.browser.screen import BLOCKS, ENCODER, EXPRESSION, FFN, MEETING, REGRESSION
+from tests.browser.screen import BLOCKS, ENCODER, EXPRESSION, FFN, MEETING, REGRESSION, Screen
 
 SNIPPETS = {
     "expression": EXPRESSION,
@@ -134,3 +134,76 @@ def test_keyboard_reaches_nodes_and_moves_between_them(open_page: Open) -> None:
     assert screen.fact("grad_fn") == "AddBackward0"
     screen.page.keyboard.press("Escape")
     assert screen.fact("ops") == "2"
+
+
+def afar(open_page: Open) -> Screen:
+    """A large graph with everything open and in view, too far away to be read."""
+    screen = open_page(BLOCKS)
+    screen.page.get_by_role("button", name="open all groups").click()
+    screen.wait()
+    screen.page.get_by_role("button", name="Fit").click()
+    assert "farther" in (screen.page.locator(".stage-svg").get_attribute("class") or "")
+    return screen
+
+
+def test_what_is_out_of_sight_has_no_words_until_it_is_seen(open_page: Open) -> None:
+    screen = open_page(BLOCKS)
+    screen.page.get_by_role("button", name="open all groups").click()
+    screen.wait()
+    first = screen.node("blocks.0.norm.weight")
+    expect(first.locator("text")).to_have_count(0)
+    screen.page.get_by_role("button", name="Fit").click()
+    expect(first.locator("text")).to_have_count(0)
+    screen.page.get_by_role("button", name="search").click()
+    screen.page.locator("#search-text").fill("blocks.0.norm.weight")
+    screen.page.keyboard.press("Enter")
+    for _ in range(12):
+        screen.page.get_by_role("button", name="zoom in").click()
+    expect(first.locator(".title")).to_have_text("blocks.0.norm.weight")
+
+
+def test_many_things_are_moved_as_one_image_and_are_themselves_again(open_page: Open) -> None:
+    screen = afar(open_page)
+    image, world = screen.page.locator("canvas.afar"), screen.page.locator(".world")
+    before = world.get_attribute("transform")
+    box = screen.page.locator(".stage-svg").bounding_box()
+    assert box is not None
+    at = box["x"] + 90, box["y"] + box["height"] / 2
+    screen.page.mouse.move(*at)
+    screen.page.mouse.down()
+    screen.page.mouse.move(at[0] + 60, at[1] + 30, steps=3)
+    expect(image).to_have_count(1)
+    assert world.get_attribute("transform") == before
+    painted = """canvas => {
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return data.some((part, i) => i % 4 === 3 && part > 0);
+    }"""
+    assert image.evaluate(painted)
+    screen.page.mouse.up()
+    expect(image).to_have_count(0)
+    assert world.get_attribute("transform") != before
+    assert screen.page.locator(".stage-svg").evaluate("svg => getComputedStyle(svg).opacity") == "1"
+
+
+def test_few_things_are_moved_themselves(open_page: Open) -> None:
+    screen = open_page(EXPRESSION)
+    for _ in range(12):
+        screen.page.get_by_role("button", name="zoom out").click()
+    screen.page.mouse.move(700, 300)
+    screen.page.mouse.down()
+    screen.page.mouse.move(720, 320, steps=3)
+    assert screen.page.locator("canvas.afar").count() == 0
+    screen.page.mouse.up()
+
+
+def test_arrow_keys_lead_to_what_is_out_of_sight(open_page: Open) -> None:
+    screen = open_page(BLOCKS)
+    screen.page.get_by_role("button", name="open all groups").click()
+    screen.wait()
+    screen.page.locator('[data-node][data-kind="seed"]').focus()
+    seen = set()
+    for _ in range(25):
+        screen.page.keyboard.press("ArrowUp")
+        seen.add(screen.page.evaluate("document.activeElement.dataset?.node ?? document.activeElement.tagName"))
+    assert "BODY" not in seen
+    assert len(seen) > 15

@@ -15,6 +15,8 @@ import { SEED } from "./visible.js";
 
 /** Before an end of a line, downward, where its last turn should be over. */
 const LANDING = 44;
+/** A line keeps so far from what it passes. */
+const NEAR = 14;
 
 /**
  * @param {Visible} visible
@@ -114,15 +116,38 @@ function way({ segment, middle, label, start, end }, ground) {
   const obstacles = (ground.open.get(segment.container)?.items ?? [])
     .filter((item) => item !== segment.from.item && item !== segment.to.item)
     .flatMap((item) => ground.boxes.get(item) ?? ground.frames.get(item) ?? []);
-  const isClear = (/** @type {Point[]} */ points) =>
-    samples(points).every((point) => !obstacles.some((box) => isNear(point, box)));
-  return ways.find(isClear) ?? monotone([start, ...own, end]);
+  return ways.find((points) => isClear(points, obstacles)) ?? monotone([start, ...own, end]);
+}
+
+/**
+ * @param {Point[]} points of a line that never swings beyond them
+ * @param {Box[]} obstacles
+ * @returns {boolean} it runs into none of them
+ */
+function isClear(points, obstacles) {
+  const xs = points.map(({ x }) => x);
+  const [left, right] = [Math.min(...xs), Math.max(...xs)];
+  const [top = 0, bottom = 0] = [points[0]?.y, points.at(-1)?.y];
+  const close = obstacles.filter((box) => meets(box, { x: left, y: top }, { x: right, y: bottom }));
+  if (close.length === 0) return true;
+  const isWanted = (/** @type {Point} */ a, /** @type {Point} */ b) => close.some((box) => meets(box, a, b));
+  return samples(points, isWanted).every((point) => !close.some((box) => isNear(point, box)));
+}
+
+/**
+ * @param {Box} box
+ * @param {Point} a
+ * @param {Point} b
+ * @returns {boolean} the rectangle between the two comes near it
+ */
+function meets({ x, y, width, height }, a, b) {
+  return x - NEAR < Math.max(a.x, b.x) && x + width + NEAR > Math.min(a.x, b.x)
+    && y - NEAR < Math.max(a.y, b.y) && y + height + NEAR > Math.min(a.y, b.y);
 }
 
 /** @param {Point} point @param {Box} box */
 function isNear({ x, y }, box) {
-  const near = 14;
-  return x > box.x - near && x < box.x + box.width + near && y > box.y - near && y < box.y + box.height + near;
+  return x > box.x - NEAR && x < box.x + box.width + NEAR && y > box.y - NEAR && y < box.y + box.height + NEAR;
 }
 
 /**

@@ -74,12 +74,14 @@ function slopesAt(points) {
 
 /**
  * @param {Point[]} points strictly monotone in y
+ * @param {(a: Point, b: Point) => boolean} [isWanted] the piece from a to b counts; it stays within their rectangle
  * @returns {Point[]} on the curve that `pathText` draws, not further apart than DENSE downward
  */
-export function samples(points) {
+export function samples(points, isWanted = () => true) {
   const slopes = slopesAt(points);
   return points.slice(1).flatMap((b, i) => {
     const a = /** @type {Point} */ (points[i]);
+    if (!isWanted(a, b)) return [];
     const height = b.y - a.y;
     const count = Math.max(4, Math.ceil(height / DENSE));
     return Array.from({ length: count }, (_, k) => {

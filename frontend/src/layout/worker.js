@@ -1,12 +1,12 @@
 /** The worker: answers each plan with its layout. */
 
-/** @import {LayoutPlan} from "../model.d.ts" */
+/** @import {LayoutPlan, PlacedContainer} from "../model.d.ts" */
 
 import { Graphviz } from "../../vendor/graphviz.js";
-import { layOut } from "./engine.js";
+import { layOut, warmed } from "./engine.js";
 
-const engine = Graphviz.load();
-/** @type {Map<string, import("./dot.js").DotAnswer>} */
+const engine = Graphviz.load().then(warmed);
+/** @type {Map<string, PlacedContainer>} */
 const known = new Map();
 
 self.addEventListener("message", async (/** @type {MessageEvent<{id: number, plan: LayoutPlan}>} */ { data }) => {

@@ -23,6 +23,7 @@ export function wireSaving(store, picture, say) {
   const text = async () => {
     const { root, shown } = picture.stage;
     if (!shown) throw new Error("nothing is on the stage");
+    picture.stage.layers.fillAll();
     return { bounds: shown.picture.bounds, text: svgText(root, shown.picture.bounds, await fetchFace()) };
   };
   on("save-svg", async () => offer(new Blob([(await text()).text], { type: "image/svg+xml" }), "chainrule.svg"));

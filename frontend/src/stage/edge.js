@@ -32,15 +32,23 @@ export function labelWidth(label) {
 /**
  * @param {DrawnSegment} drawn
  * @param {Carried} carried
- * @returns {{lines: SVGGElement, label: SVGGElement | null}}
+ * @returns {{lines: SVGGElement, label: SVGGElement | null}} the lines are there when `fillEdge` has drawn them
  */
 export function drawEdge(drawn, carried) {
   const { edges } = drawn.segment;
   const kind = carried.odd ? "edge odd" : carried.cut ? "edge cut" : "edge";
   const lines = svg("g", { class: kind, "data-edge": edges[0], "data-edges": edges.join(" ") });
-  for (const [className, d] of pathsOf(drawn, carried)) lines.append(svg("path", { class: className, d }));
   const label = carried.label && drawn.label && !drawn.rail ? drawLabel(carried, edges, drawn.label) : null;
   return { lines, label };
+}
+
+/**
+ * @param {SVGGElement} lines made by `drawEdge` of the same segment
+ * @param {DrawnSegment} drawn
+ * @param {Carried} carried
+ */
+export function fillEdge(lines, drawn, carried) {
+  for (const [className, d] of pathsOf(drawn, carried)) lines.append(svg("path", { class: className, d }));
 }
 
 /**
@@ -49,7 +57,7 @@ export function drawEdge(drawn, carried) {
  * @param {Carried} carried
  */
 export function moveEdge({ lines, label }, drawn, carried) {
-  pathsOf(drawn, carried).forEach(([, d], i) => lines.children[i]?.setAttribute("d", d));
+  if (lines.firstChild) pathsOf(drawn, carried).forEach(([, d], i) => lines.children[i]?.setAttribute("d", d));
   if (label && drawn.label) label.setAttribute("transform", labelPlace(carried, drawn.label));
 }
 

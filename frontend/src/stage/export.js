@@ -2,7 +2,6 @@
 
 /** @import {Box} from "../model.d.ts" */
 
-import { paintHeat } from "./heat.js";
 import { svg } from "./svg.js";
 
 const MARGIN = 24;
@@ -16,14 +15,13 @@ const FAR = ["far", "farther"];
 const LARGEST = 16_000;
 
 /**
- * @param {SVGSVGElement} root of the stage
+ * @param {SVGSVGElement} root of the stage, with all that is in it drawn
  * @param {Box} bounds of the picture
  * @param {string} font the face of the text as a data URL; "" leaves it to the viewer
  * @returns {string} an SVG document
  */
 export function svgText(root, bounds, font) {
   const world = /** @type {SVGGElement} */ (root.querySelector(".world"));
-  paintHeat(world);
   const far = FAR.filter((name) => root.classList.contains(name));
   root.classList.remove(...far);
   const colour = colourReader();

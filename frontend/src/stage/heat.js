@@ -86,14 +86,14 @@ export function heatImage({ rows, columns, cells, scale }) {
   canvas.width = columns * GRAIN;
   canvas.height = rows * GRAIN;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const palette = readPalette();
+  const colours = coloursOfNow();
   cells.forEach((value, i) => {
     const x = (i % columns) * GRAIN;
     const y = Math.floor(i / columns) * GRAIN;
-    context.fillStyle = mix(palette, value, scale);
+    context.fillStyle = mix(colours, value, scale);
     context.fillRect(x, y, GRAIN, GRAIN);
     if (value >= 0 || Number.isNaN(value)) return;
-    context.fillStyle = palette.dot;
+    context.fillStyle = colours.dot;
     context.fillRect(x + 2, y + 2, 1, 1);
   });
   return canvas.toDataURL();
@@ -101,7 +101,18 @@ export function heatImage({ rows, columns, cells, scale }) {
 
 /** @typedef {{negative: number[], positive: number[], zero: number[], odd: string, dot: string}} Palette */
 
+/** To read it lays the page out. @type {{look: string, palette: Palette} | null} */
+let known = null;
+
 /** @returns {Palette} the theme's colours; as triples where they are mixed */
+function coloursOfNow() {
+  const { theme = "", ground = "" } = document.documentElement.dataset;
+  const look = `${theme} ${ground}`;
+  if (known?.look !== look) known = { look, palette: readPalette() };
+  return known.palette;
+}
+
+/** @returns {Palette} */
 function readPalette() {
   const style = getComputedStyle(document.documentElement);
   /** @param {string} name */

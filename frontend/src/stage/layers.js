@@ -1,11 +1,15 @@
-/** What is drawn. A thing that says the same as before keeps its element and is only moved. */
+/**
+ * What is drawn. A thing that says the same as before keeps its element and is only moved. What is in an element is
+ * made when it is seen first: of the thousand things of an open graph a few are in view.
+ */
 
 /** @import {Box, Card, Container, DrawnSegment, Heat, Picture} from "../model.d.ts" */
 /** @import {Carried} from "./edge.js" */
 
-import { drawEdge, moveEdge } from "./edge.js";
+import { drawEdge, fillEdge, moveEdge } from "./edge.js";
 import { drawFrame, moveFrame } from "./group.js";
-import { drawNode } from "./node.js";
+import { paintHeat } from "./heat.js";
+import { drawNode, fillNode } from "./node.js";
 import { svg } from "./svg.js";
 
 /**
@@ -25,10 +29,45 @@ export class Layers {
   #lines = svg("g", { class: "lines" });
   /** Headers, nodes and labels, in reading order. */
   #things = svg("g", { class: "things" });
+  /** @type {WeakSet<Element>} */
+  #filled = new WeakSet();
+  /** @type {((id: string) => void)[]} */
+  #watchers = [];
 
   /** @param {SVGGElement} world */
   constructor(world) {
     world.append(this.#below, this.#lines, this.#things);
+  }
+
+  /** @param {(id: string) => void} watcher called after what is in a node was drawn */
+  watch(watcher) {
+    this.#watchers.push(watcher);
+  }
+
+  /** @param {string} id of a node, whose words and numbers are drawn if they are not */
+  fillNode(id) {
+    const drawn = this.nodes.get(id);
+    if (!drawn || this.#filled.has(drawn.element)) return;
+    this.#filled.add(drawn.element);
+    fillNode(drawn.element, drawn.card);
+    paintHeat(drawn.element);
+    for (const watcher of this.#watchers) watcher(id);
+  }
+
+  /**
+   * @param {string} id of a segment, whose lines are drawn if they are not
+   * @returns {SVGGElement | undefined}
+   */
+  fillEdge(id) {
+    const drawn = this.edges.get(id);
+    if (drawn && !drawn.lines.firstChild) fillEdge(drawn.lines, drawn.drawn, drawn.carried);
+    return drawn?.lines;
+  }
+
+  /** Draws what was not seen yet, for a picture of all. */
+  fillAll() {
+    for (const id of this.nodes.keys()) this.fillNode(id);
+    for (const id of this.edges.keys()) this.fillEdge(id);
   }
 
   /** Forgets what was drawn, so that all of it is drawn anew. */

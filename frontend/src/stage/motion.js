@@ -33,6 +33,13 @@ export class Motion {
     this.#root = root;
     this.#layers = layers;
     this.#tokens = new Tokens(world, layers);
+    layers.watch((id) => this.#filled(id));
+  }
+
+  /** What comes into view says what it does at the moment that is shown. @param {string} id */
+  #filled(id) {
+    const drawn = this.#layers.nodes.get(id);
+    if (this.#shown && this.#score && drawn) this.#paintNode(id, drawn, this.#score.look(id, this.#shown));
   }
 
   /** @param {Score | null} score of what is drawn */

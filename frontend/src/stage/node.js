@@ -1,4 +1,4 @@
-/** One card -> SVG. */
+/** One card -> SVG: its outline at once, the words and numbers in it when they can be read. */
 
 /** @import {Box, Card} from "../model.d.ts" */
 
@@ -7,10 +7,13 @@ import { HEAT_GAP, ROW, textWidth } from "./card.js";
 import { drawHeat } from "./heat.js";
 import { svg, text } from "./svg.js";
 
+/** Of the corners, by kind. @type {Record<Card["kind"], number>} */
+const RADIUS = { leaf: 13, data: 13, op: 30, break: 30, group: 12, fold: 14, seed: 13 };
+
 /**
  * @param {Card} card
  * @param {Box} box
- * @returns {SVGGElement}
+ * @returns {SVGGElement} nothing stands in it yet
  */
 export function drawNode(card, box) {
   const group = svg("g", {
@@ -23,12 +26,22 @@ export function drawNode(card, box) {
     role: "button",
   });
   if (card.kind === "group" || card.kind === "fold") group.setAttribute("aria-expanded", "false");
-  group.append(svg("title", {}, card.spoken), ...(DRAW[card.kind] ?? drawOp)(card));
-  if (card.alarm) {
-    group.classList.add("odd");
-    group.append(alarm(card));
-  }
+  if (card.alarm) group.classList.add("odd");
+  const { width, height, kind } = card;
+  const rx = RADIUS[kind];
+  group.append(svg("title", {}, card.spoken));
+  if (kind === "group") group.append(svg("rect", { class: "behind", x: 6, y: 6, width, height, rx }));
+  group.append(svg("rect", { class: "body", width, height, rx }));
   return group;
+}
+
+/**
+ * @param {SVGGElement} element made by `drawNode` of the same card
+ * @param {Card} card
+ */
+export function fillNode(element, card) {
+  element.append(...DRAW[card.kind](card));
+  if (card.alarm) element.append(alarm(card));
 }
 
 /** @param {Card} card */
@@ -46,14 +59,6 @@ const DRAW = {
 
 /**
  * @param {Card} card
- * @param {number} radius
- */
-function body(card, radius) {
-  return svg("rect", { class: "body", width: card.width, height: card.height, rx: radius });
-}
-
-/**
- * @param {Card} card
  * @returns {SVGElement[]}
  */
 function drawSource(card) {
@@ -65,7 +70,6 @@ function drawSource(card) {
   const right = width - 16 - beside;
   /** @type {SVGElement[]} */
   const parts = [
-    body(card, 13),
     text("title", 16, 27, card.title),
     text("tag", right, 26, card.tag, "end"),
     text(scalar ? "value big" : "value", 16, 57, card.value),
@@ -88,10 +92,8 @@ function drawSource(card) {
  * @returns {SVGElement[]}
  */
 function drawOp(card) {
-  const radius = 30;
   /** @type {SVGElement[]} */
   const parts = [
-    body(card, radius),
     svg("circle", { class: "sign-ground", cx: 31, cy: 30, r: 20 }),
     text(card.symbol.length > 2 ? "sign small" : "sign", 31, card.symbol.length > 2 ? 34 : 37, card.symbol, "middle"),
     opTitle(card),
@@ -118,15 +120,12 @@ function opTitle(card) {
  * @returns {SVGElement[]}
  */
 function drawGroup(card) {
-  const { width, height } = card;
   return [
-    svg("rect", { class: "behind", x: 6, y: 6, width, height, rx: 12 }),
-    body(card, 12),
     svg("path", { class: "chevron", d: "M16 17 l7 5.5 l-7 5.5 z" }),
     text("title", 34, 27, card.title),
     text("subtitle", 34, 47, card.tag),
     text("count", 34, 67, card.subtitle),
-    text("value", width - 16, 27, card.value, "end"),
+    text("value", card.width - 16, 27, card.value, "end"),
   ];
 }
 
@@ -137,7 +136,6 @@ function drawGroup(card) {
 function drawFold(card) {
   const middle = card.width / 2;
   return [
-    body(card, 14),
     text("title", middle, 25, card.title, "middle"),
     text("subtitle", middle, 43, card.subtitle, "middle"),
   ];
@@ -148,5 +146,5 @@ function drawFold(card) {
  * @returns {SVGElement[]}
  */
 function drawSeed(card) {
-  return [body(card, 13), text("title", card.width / 2, 28, card.title, "middle")];
+  return [text("title", card.width / 2, 28, card.title, "middle")];
 }

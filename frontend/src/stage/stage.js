@@ -5,18 +5,18 @@
 /** @import {Link} from "./travel.js" */
 
 import { SEED } from "../layout/visible.js";
-import { paintHeat } from "./heat.js";
+import { Afar } from "./afar.js";
+import { wireControls } from "./controls.js";
+import { Culling } from "./culling.js";
 import { Layers } from "./layers.js";
 import { svg } from "./svg.js";
-import { around, Transition } from "./transition.js";
-import { ARROWS, middle, travel } from "./travel.js";
+import { Transition } from "./transition.js";
+import { middle } from "./travel.js";
 import { Viewport } from "./viewport.js";
 
 /** Below this scale small text is left out, and below the second all of it. */
 const FAR = 0.42;
 const FARTHER = 0.2;
-/** From this many things on, those out of sight are not painted. */
-const CROWDED = 150;
 /** Things that are this part of the view apart are not brought into it together. */
 const MOST_SEEN = 0.8;
 
@@ -40,7 +40,6 @@ const MOST_SEEN = 0.8;
 
 export class Stage {
   #host;
-  #actions;
   #root = svg("svg", { class: "stage-svg", role: "group", "aria-label": "Computation graph" });
   #world = svg("g", { class: "world" });
   #layers = new Layers(this.#world);
@@ -55,8 +54,8 @@ export class Stage {
   #anchor = null;
   /** Kept, because to ask for it between two changes would lay the page out each time. @type {Size} */
   #size = { width: 0, height: 0 };
-  /** @type {{element: SVGElement, box: Box, seen: boolean, painted: boolean}[]} */
-  #placed = [];
+  #culling = new Culling();
+  #afar = new Afar(this.#root);
   #scheduled = 0;
   #afresh = false;
   /** @type {(() => void)[]} */
@@ -68,14 +67,20 @@ export class Stage {
    */
   constructor(host, actions) {
     this.#host = host;
-    this.#actions = actions;
     this.#root.append(this.#world);
     host.prepend(this.#root);
     this.#measure();
     const size = () => ({ ...this.#size, top: actions.headRoom(), presented: actions.isPresented() });
-    this.#viewport = new Viewport(this.#root, this.#world, size, () => this.#viewed());
-    this.#root.addEventListener("click", (event) => this.#press(event.target, event.detail > 1));
-    this.#root.addEventListener("keydown", (event) => this.#key(event));
+    this.#viewport = new Viewport(this.#root, size, () => this.#viewed());
+    wireControls(this.#root, {
+      shown: () => this.#shown,
+      onSelect: actions.onSelect,
+      onToggle: (group) => {
+        this.hold(group);
+        actions.onToggle(group);
+      },
+      onTravel: (item) => this.reveal(item, true),
+    });
     new ResizeObserver(() => {
       this.#measure();
       if (this.#viewport.fitted) this.fit(false);
@@ -151,7 +156,7 @@ export class Stage {
   clear() {
     this.#transition.finish();
     this.#shown = null;
-    this.#placed = [];
+    this.#culling.clear();
     this.#layers.clear();
     this.#tell();
   }
@@ -205,15 +210,7 @@ export class Stage {
    */
   #draw({ picture, cards, containers, carriedBy }) {
     const gone = this.#layers.draw(picture, cards, containers, carriedBy);
-    const place = (/** @type {SVGElement} */ element, /** @type {Box} */ box, painted = true) =>
-      ({ element, box, seen: !element.classList.contains("unseen"), painted });
-    this.#placed = [
-      ...[...this.#layers.nodes.values()].map(({ element, box }) => place(element, box, false)),
-      ...[...this.#layers.edges.values()].flatMap(({ lines, label, drawn }) => {
-        const box = around(drawn.points);
-        return [lines, label].flatMap((element) => (element ? [place(element, box)] : []));
-      }),
-    ];
+    this.#culling.begin(this.#layers);
     return gone;
   }
 
@@ -236,6 +233,7 @@ export class Stage {
   reveal(item, focus = false) {
     const box = this.#boxOf(item);
     if (box) this.#viewport.reveal(box);
+    if (focus) this.#cull(); // what is not displayed takes no focus
     if (focus) this.#element(`data-node=${CSS.escape(item)}`)?.focus({ preventScroll: true });
   }
 
@@ -282,53 +280,6 @@ export class Stage {
     return this.#shown?.picture.boxes.get(id) ?? this.#shown?.picture.frames.get(id);
   }
 
-  /**
-   * @param {EventTarget | null} target
-   * @param {boolean} again the second of a double click toggles nothing: what lies there now may be another thing
-   */
-  #press(target, again) {
-    const element = target instanceof Element ? target.closest("[data-node], [data-group], [data-label], [data-edge]") : null;
-    if (!(element instanceof SVGElement)) return this.#actions.onSelect(null);
-    const { node, group, label, edges, kind } = element.dataset;
-    const folded = kind === "group" || kind === "fold" ? node : undefined;
-    const toggled = group ?? folded;
-    if (toggled !== undefined) return again ? undefined : this.#toggle(toggled);
-    if (node !== undefined) return this.#actions.onSelect(kind === "seed" ? null : { type: "node", id: node });
-    const id = label ?? edges ?? "";
-    return this.#actions.onSelect({ type: id.includes(" ") ? "edges" : "edge", id });
-  }
-
-  /** @param {string} id */
-  #toggle(id) {
-    this.hold(id);
-    this.#actions.onToggle(id);
-  }
-
-  /** @param {KeyboardEvent} event */
-  #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    if (event.key === "Enter" || event.key === " ") this.#press(event.target, false);
-    else if (event.key === "Escape") this.#actions.onSelect(null);
-    else if (ARROWS.has(event.key)) this.#moveFocus(event.target, event.key);
-    else return;
-    event.preventDefault();
-  }
-
-  /**
-   * @param {EventTarget | null} target
-   * @param {string} key
-   */
-  #moveFocus(target, key) {
-    const { node, group } = target instanceof SVGElement ? target.dataset : {};
-    const { picture, links } = this.#shown ?? {};
-    const from = node ?? group;
-    if (!picture || from === undefined) return;
-    const frame = picture.frames.get(from);
-    const boxes = frame ? new Map(picture.boxes).set(from, frame) : picture.boxes;
-    const to = travel(from, key, boxes, links?.() ?? []);
-    if (to !== null) this.reveal(to, true);
-  }
-
   /** @returns {string | null} how to find the focused thing again after it is drawn anew */
   #focusedKey() {
     const active = document.activeElement;
@@ -357,14 +308,19 @@ export class Stage {
     if (this.#host.dataset.beyond !== ways) this.#host.dataset.beyond = ways;
     this.#root.classList.toggle("far", k < FAR);
     this.#root.classList.toggle("farther", k < FARTHER);
-    this.#cullSoon();
+    if (this.#viewport.isMoved && k < FARTHER && this.#afar.begin(this.#layers)) return this.#followSoon();
+    this.#world.setAttribute("transform", `translate(${x},${y}) scale(${k})`);
+    this.#afar.end();
+    return this.#followSoon();
   }
 
-  #cullSoon() {
+  /** What goes along with the view does so once a frame. */
+  #followSoon() {
     if (this.#scheduled !== 0) return;
     this.#scheduled = requestAnimationFrame(() => {
       this.#scheduled = 0;
-      this.#cull();
+      if (this.#afar.going) this.#afar.draw(this.view, this.#size);
+      else this.#cull();
       this.#tell();
     });
   }
@@ -383,17 +339,7 @@ export class Stage {
   }
 
   #cull() {
-    const all = this.#placed.length < CROWDED;
-    const inSight = this.#sight();
-    const near = this.view.k >= FARTHER;
-    for (const place of this.#placed) {
-      const seen = all || inSight(place.box);
-      if (seen !== place.seen) place.element.classList.toggle("unseen", !seen);
-      place.seen = seen;
-      if (!seen || place.painted || !near) continue;
-      paintHeat(place.element);
-      place.painted = true;
-    }
+    this.#culling.update(this.#sight(), this.view.k >= FARTHER);
   }
 }
 

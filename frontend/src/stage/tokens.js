@@ -67,7 +67,7 @@ export class Tokens {
     const tensor = tensorOf(score, edge, phase);
     const way = phase === "forward" ? score.way(edge) : [...score.way(edge)].reverse();
     const legs = way.flatMap(({ segment }) => {
-      const path = this.#layers.edges.get(segment.id)?.lines.querySelector(`.${phase}`);
+      const path = this.#layers.fillEdge(segment.id)?.querySelector(`.${phase}`);
       return path instanceof SVGPathElement ? [leg(path, phase)] : [];
     });
     if (!tensor || legs.length === 0) return null;

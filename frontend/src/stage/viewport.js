@@ -24,15 +24,15 @@ export class Viewport {
   #size;
   /** The view still is the one that `fit` made, so it may be made again when the stage changes its size. */
   #fitted = true;
+  #moved = false;
 
   /**
    * @param {SVGSVGElement} root
-   * @param {SVGGElement} world
    * @param {() => Size & {top: number, presented: boolean}} size of the stage, in pixels; nothing is fitted into its
    *   uppermost `top`; presented: seen from afar
    * @param {() => void} onChange
    */
-  constructor(root, world, size, onChange) {
+  constructor(root, size, onChange) {
     this.#size = size;
     this.#root = select(/** @type {Element} */ (root));
     this.#behaviour = zoom()
@@ -42,9 +42,16 @@ export class Viewport {
       .filter(isMeant)
       // d3's own would zoom out and in on the way, and a view that is sent elsewhere meanwhile would stay so.
       .interpolate(interpolate)
-      .on("zoom", (/** @type {{transform: {k: number, toString(): string}, sourceEvent: Event | null}} */ event) => {
+      .on("zoom", (/** @type {{sourceEvent: Event | null}} */ event) => {
         if (event.sourceEvent) this.#fitted = false;
-        world.setAttribute("transform", event.transform.toString());
+        onChange();
+      })
+      .on("start", (/** @type {{sourceEvent: Event | null}} */ event) => {
+        this.#moved = event.sourceEvent !== null;
+      })
+      .on("end", () => {
+        if (!this.#moved) return;
+        this.#moved = false;
         onChange();
       });
     this.#root.call(this.#behaviour);
@@ -52,6 +59,11 @@ export class Viewport {
 
   get fitted() {
     return this.#fitted;
+  }
+
+  /** A hand is moving the view. */
+  get isMoved() {
+    return this.#moved;
   }
 
   get transform() {
