@@ -157,8 +157,6 @@ def test_what_is_out_of_sight_has_no_words_until_it_is_seen(open_page: Open) -> 
     screen.page.get_by_role("button", name="search").click()
     screen.page.locator("#search-text").fill("blocks.0.norm.weight")
     screen.page.keyboard.press("Enter")
-    for _ in range(12):
-        screen.page.get_by_role("button", name="zoom in").click()
     expect(first.locator(".title")).to_have_text("blocks.0.norm.weight")
 
 

@@ -60,7 +60,7 @@ export class PictureOnStage {
 
   /** @param {string} id of a node or an edge: it, or what shows it, is brought into view */
   reveal(id) {
-    this.#stage.reveal(this.#seen?.visible.shownBy.get(id) ?? id);
+    this.#stage.approach(this.#seen?.visible.shownBy.get(id) ?? id);
   }
 
   /** Draws again what is shown, in the colours of now. */

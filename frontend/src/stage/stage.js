@@ -12,10 +12,9 @@ import { Layers } from "./layers.js";
 import { svg } from "./svg.js";
 import { Transition } from "./transition.js";
 import { middle } from "./travel.js";
-import { Viewport } from "./viewport.js";
+import { LEGIBLE, Viewport } from "./viewport.js";
 
-/** Below this scale small text is left out, and below the second all of it. */
-const FAR = 0.42;
+/** Below this scale all text is left out. */
 const FARTHER = 0.2;
 /** Things that are this part of the view apart are not brought into it together. */
 const MOST_SEEN = 0.8;
@@ -237,6 +236,12 @@ export class Stage {
     if (focus) this.#element(`data-node=${CSS.escape(item)}`)?.focus({ preventScroll: true });
   }
 
+  /** @param {string} item that was asked for by name */
+  approach(item) {
+    const box = this.#boxOf(item);
+    if (box) this.#viewport.approach(box);
+  }
+
   /**
    * The view goes along with what happens.
    *
@@ -306,7 +311,7 @@ export class Stage {
     };
     const ways = Object.entries(beyond).flatMap(([way, is]) => (is ? [way] : [])).join(" ");
     if (this.#host.dataset.beyond !== ways) this.#host.dataset.beyond = ways;
-    this.#root.classList.toggle("far", k < FAR);
+    this.#root.classList.toggle("far", k < LEGIBLE);
     this.#root.classList.toggle("farther", k < FARTHER);
     if (this.#viewport.isMoved && k < FARTHER && this.#afar.begin(this.#layers)) return this.#followSoon();
     this.#world.setAttribute("transform", `translate(${x},${y}) scale(${k})`);

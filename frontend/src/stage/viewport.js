@@ -10,6 +10,8 @@ const FARTHEST = 0.004;
 const FITTED = 1.3;
 /** Smaller than this a picture cannot be read: rather a part of it is seen first, in this size. */
 export const FIRST_SCALE = 0.85;
+/** Below this scale small text is left out: who looks for a thing by its name wants to see it closer. */
+export const LEGIBLE = 0.42;
 /** Presented to a hall: the least and the most of a fitted picture. */
 const PRESENTED = { least: 1.4, most: 2.4, margin: 26 };
 /** Of a view that goes along with the playback, in milliseconds. */
@@ -166,6 +168,16 @@ export class Viewport {
     const top = box.y * k + y;
     const inside = left >= 0 && top >= 0 && left + box.width * k <= width && top + box.height * k <= height;
     if (!inside) this.#root.call(this.#behaviour.translateTo, box.x + box.width / 2, box.y + box.height / 2);
+  }
+
+  /**
+   * Brings a box into view, large enough to be read.
+   *
+   * @param {Box} box
+   */
+  approach(box) {
+    if (this.transform.k < LEGIBLE) this.#root.call(this.#behaviour.scaleTo, FIRST_SCALE);
+    this.reveal(box);
   }
 
   /**
