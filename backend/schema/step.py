@@ -72,7 +72,8 @@ class Binding(Model):
     text: str = Field(description="The value, short enough to stand beside the line.")
     grad_fn: str | None = None
     node: str | None = None
-    step: int | None = Field(None, description="The step whose node it is.")
+    graph: str | None = Field(None, description="The graph that has the node.")
+    step: int | None = Field(None, description="The step in which it had this value.")
 
 
 class Output(Model):

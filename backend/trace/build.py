@@ -137,7 +137,7 @@ class Builder:
         for taken, node in known.named:
             (_, owner, output), summary = summaries[taken]
             value = owner.values[output] if isinstance(owner, Op) else owner
-            self.shown[id(value)] = shown_value(value, summary, node, step.index)
+            self.shown[id(value)] = shown_value(value, summary, node, sent.id, step.index)
         step.number = None if known.loss is None else _first(summaries[known.loss][1])
         return StepMessage(
             index=step.index,

@@ -25,7 +25,7 @@ import torch
 
 from backend.errors import Stopped
 from backend.snippet import Snippet, parse
-from backend.trace.bindings import bindings
+from backend.trace.bindings import Bindings
 from backend.trace.build import Builder
 from backend.trace.engine import survey
 from backend.trace.gradcheck import Gradcheck
@@ -94,6 +94,9 @@ class Session:
         self.seed = 0
         self.code: Code | None = None
         self.told: Step | None = None
+        self.bindings: Bindings | None = None
+        self.fresh = False
+        """The step that was told last had a structure that was new."""
 
     def run(self) -> None:
         """The whole job, `done` included. Does not raise what the learner's code raises."""
@@ -130,9 +133,9 @@ class Session:
         self.recorder.next_step()
         problem = None if explained is None else self._located(explained)
         self.lookout.end(failed=problem is not None)
+        if self.bindings is not None:
+            self.bindings.end(at_rest=snippet is not None)
         bound = snippet.bindings if snippet is not None else {}
-        for message in bindings(self.names, self.builder.shown, bound, self.namespace):
-            self.send(message)
         for message in gradients(self.names, self.builder.shown, bound):
             self.send(message)
         if problem is None and snippet is not None and self.job.gradcheck:
@@ -186,6 +189,7 @@ class Session:
             self.send(message)
             if self.cut:
                 break
+        self.fresh = len(messages) > 1
         sent = messages[-1]
         if isinstance(sent, StepMessage) and not self.cut:
             node_of = partial(self.builder.node_of, step, summaries)
@@ -207,12 +211,16 @@ class Session:
         )
         if progress is not None:
             self.send(ProgressMessage(step=progress.step, rate=progress.rate, total=progress.total, left=progress.left))
+        if self.bindings is not None and not self.finished:
+            self.bindings.turn(fresh=self.fresh)
+        self.fresh = False
         self.trace_seconds += self.clock() - started
 
     def _execute(self, snippet: Snippet) -> None:
         self._prepare()
         looping = snippet.tree is not None and has_loops(snippet.tree)
         self.recorder.turns = Turns(Loops(snippet.tree if looping else None), self.namespace)
+        self.bindings = Bindings(self.names, self.builder.shown, snippet.bindings, self.send)
         self.code = body, last = self._compile(snippet)
         started = self.clock()
         before = self.trace_seconds

@@ -26,7 +26,7 @@ from backend.wire.messages import (
     ScalarsMessage,
     StepMessage,
 )
-from backend.wire.topology import check_topology
+from backend.wire.topology import NAME_LIMIT, check_topology
 
 MESSAGES_LIMIT: Final = 2_000_000
 """Messages of one run: a loop may turn some 100,000 times in ten seconds, and each turn has its scalars."""
@@ -187,6 +187,8 @@ def _check_note(message: Note) -> None:
     _check_line(kind, message.line)
     if isinstance(message, BindingMessage | GradientMessage | ResultMessage | NoticeMessage):
         _check_node(kind, message.node, message.step)
+    if isinstance(message, BindingMessage) and message.graph is not None and len(message.graph) > NAME_LIMIT:
+        raise WireError(f"binding in a graph whose id has {len(message.graph)} characters")
     if isinstance(message, GradientMessage):
         _check_line("the cause of a gradient", message.cause)
     elif isinstance(message, GradcheckMessage):

@@ -17,7 +17,9 @@ export interface Binding {
   text: string;
   grad_fn: string | null;
   node: string | null;
-  /** The step whose node it is. */
+  /** The graph that has the node. */
+  graph: string | null;
+  /** The step in which it had this value. */
   step: number | null;
 }
 

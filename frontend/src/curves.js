@@ -5,8 +5,8 @@
 import { nodeTitle } from "./stage/card.js";
 
 /**
- * @typedef {"loss" | "scalar" | "parameter" | "gradient"} Kind
- * "parameter": a value of one element, else the norm. "gradient": the norm.
+ * @typedef {"loss" | "scalar" | "loop" | "parameter" | "gradient"} Kind
+ * "loop": a variable that counts. "parameter": a value of one element, else the norm. "gradient": the norm.
  */
 
 /** Points of all series together; beyond that every second of the long ones goes. */
@@ -120,8 +120,6 @@ export class Series {
 export class Curves {
   /** @type {Map<string, Series>} */
   #series = new Map();
-  /** Loop variables: they count, and say nothing. @type {Set<string>} */
-  #loops = new Set();
   #points = 0;
   #limit;
   /** @type {WeakMap<GraphModel, {node: string, name: string}[]>} */
@@ -149,12 +147,21 @@ export class Curves {
    * @returns {Series[]} by first appearance
    */
   of(kind) {
-    return [...this.#series.values()].filter((series) => series.kind === kind && !(kind === "scalar" && this.#loops.has(series.name)));
+    const counts = (/** @type {Series} */ { name }) => kind === "scalar" && this.#series.has(`loop ${name}`);
+    return [...this.#series.values()].filter((series) => series.kind === kind && !counts(series));
+  }
+
+  /**
+   * @param {string} name
+   * @returns {Series | undefined} the numbers that the snippet gave that name, one for each iteration
+   */
+  named(name) {
+    return this.#series.get(`loop ${name}`) ?? this.#series.get(`scalar ${name}`);
   }
 
   /** @param {Scalars} scalars */
   addScalars({ index, loss, values, loops }) {
-    for (const name of Object.keys(loops)) this.#loops.add(name);
+    for (const [name, value] of Object.entries(loops)) this.#set("loop", name, index, typeof value === "number" ? value : NaN);
     if (loss !== null) this.#set("loss", "loss", index, loss);
     for (const [name, value] of Object.entries(values)) this.#set("scalar", name, index, value);
   }

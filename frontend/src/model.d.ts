@@ -162,7 +162,7 @@ export interface Run {
   skipped: number;
   /** Steps that this page has let go of, to keep its memory bounded. */
   thinned: number;
-  bindings: Binding[];
+  bindings: Bound[];
   gradients: NamedGradient[];
   output: Output[];
   result: Result | null;
@@ -183,6 +183,11 @@ export type Trouble =
   | { kind: "refused"; message: string; hint: string | null }
   | { kind: "unreachable"; message: string }
   | { kind: "lost"; message: string };
+
+/** What a line bound, as it was told last, and which node that is in each graph. */
+export interface Bound extends Binding {
+  nodes: ReadonlyMap<string, string>;
+}
 
 /** How the connection of a running run is. */
 export interface Link {

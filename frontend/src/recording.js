@@ -1,8 +1,8 @@
 /** Collects the messages of one run. What it holds stays bounded: old steps make room for newer ones. */
 
 /**
- * @import {Binding, GraphModel, NamedGradient, Notice, Output, Problem, Progress, Result, Run} from "./model.d.ts"
- * @import {Scalars, StepRecord, StreamMessage, Timings} from "./model.d.ts"
+ * @import {Binding, Bound, GraphModel, NamedGradient, Notice, Output, Problem, Progress, Result} from "./model.d.ts"
+ * @import {Run, Scalars, StepRecord, StreamMessage, Timings} from "./model.d.ts"
  */
 
 import { Curves } from "./curves.js";
@@ -38,7 +38,7 @@ export class Recording {
   #iterations = 0;
   #looping = false;
   #curves = new Curves();
-  /** @type {Map<string, Binding>} */
+  /** @type {Map<string, Bound>} */
   #bindings = new Map();
   /** @type {NamedGradient[]} */
   #gradients = [];
@@ -98,7 +98,7 @@ export class Recording {
         this.#addScalars(message.scalars);
         break;
       case "binding":
-        this.#bindings.set(`${message.binding.line} ${message.binding.name}`, message.binding);
+        this.#bind(message.binding);
         break;
       case "gradient":
         this.#gradients.push(message.gradient);
@@ -129,6 +129,14 @@ export class Recording {
         break;
       default:
     }
+  }
+
+  /** @param {Binding} binding */
+  #bind(binding) {
+    const place = `${binding.line} ${binding.name}`;
+    const nodes = new Map(this.#bindings.get(place)?.nodes);
+    if (binding.node !== null && binding.graph !== null) nodes.set(binding.graph, binding.node);
+    this.#bindings.set(place, { ...binding, nodes });
   }
 
   /** @param {Scalars} scalars */

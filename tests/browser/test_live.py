@@ -63,6 +63,38 @@ def test_the_graph_is_there_while_the_snippet_still_runs(open_page: Open) -> Non
     screen.wait()
 
 
+COUNTING = """w = torch.tensor(5.0, requires_grad=True)
+total = 0.0
+for i in range(1_000_000):
+    loss = (w - 2) ** 2
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.0001 * w.grad
+    w.grad = None
+    total += 0.7 + 0.8
+"""
+
+
+def test_the_values_beside_the_lines_are_those_of_the_step_that_is_shown_while_it_runs(open_page: Open) -> None:
+    page = start(screen := open_page(), COUNTING)
+    at_least(page, 20)
+    chip = page.locator("[data-chip='9'] .value")
+    expect(chip).to_be_visible()
+    page.locator(".plot").press("Home")
+    for step in (1, 2, 3):
+        expect(page.locator(".plot")).to_have_attribute("aria-valuenow", str(step))
+        expect(chip).to_have_text(f"{1.5 * step}")
+        expect(page.locator("[data-chip='3'] .value")).to_have_text(f"{step - 1}")
+        loss = screen.words(screen.node("loss"))[1]
+        expect(page.locator("[data-chip='4'].value .value")).to_have_text(loss.removeprefix("loss = "))
+        page.locator(".plot").press("ArrowRight")
+    assert page.evaluate("document.body.dataset.phase") == "running"
+    page.locator("[data-live]").click()
+    expect(chip).to_have_text(re.compile(r"^\d{3,}"))
+    page.click("#stop")
+    screen.wait()
+
+
 def test_stopping_in_the_middle_keeps_what_came(open_page: Open) -> None:
     page = start(screen := open_page(), ENDLESS)
     at_least(page, 30)

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Curves, norm, Series } from "../../frontend/src/curves.js";
-import { align, firstOdd, inWords, LINES, logHelps, sample, seriesOf } from "../../frontend/src/panels/lines.js";
+import { align, firstOdd, inWords, LINES, logHelps, reach, sample, seriesOf } from "../../frontend/src/panels/lines.js";
 import { graphOf, node } from "./graphs.js";
 
 /** @param {number} index @param {number | null} loss @param {Record<string, number>} [values] @param {Record<string, number>} [loops] */
@@ -108,4 +108,17 @@ test("a loss that is no number is said", () => {
   assert.equal(firstOdd(series([1])), null);
   assert.equal(inWords(series([4, 1, 2])), "loss over 3 points: from 4.0 to 2.0, lowest 1.0 at step 2, highest 4.0 at step 1");
   assert.match(inWords(series([4, NaN])), /NaN from step 2 on$/);
+});
+
+test("an axis ends where the run will, once that is in sight, and else where what came can be seen", () => {
+  assert.equal(reach(50, 0), 50);
+  assert.equal(reach(3, 10), 10);
+  assert.equal(reach(5, 100), 100);
+  assert.equal(reach(100, 100), 100);
+  assert.equal(reach(120, 100), 120);
+  assert.equal(reach(1, 1_000_000), 10);
+  assert.equal(reach(26, 1_000_000), 100);
+  assert.equal(reach(4_000, 1_000_000), 10_000);
+  assert.equal(reach(49_999, 1_000_000), 100_000);
+  assert.equal(reach(50_000, 1_000_000), 1_000_000);
 });

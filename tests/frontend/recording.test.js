@@ -58,6 +58,20 @@ test("a snapshot does not change when more comes", () => {
   assert.equal(recording.snapshot().number, run.number);
 });
 
+test("a line's tensor is known by its node in each graph that it was told of", () => {
+  const recording = new Recording("a");
+  const tell = (/** @type {string} */ graph, /** @type {string} */ id, /** @type {string} */ text) =>
+    recording.take({ type: "binding", seq: 1, binding: { line: 1, name: "x", text, graph, node: id } });
+  tell("g", "n1", "1.0");
+  const early = recording.snapshot();
+  tell("h", "n2", "2.0");
+  tell("g", "n1", "3.0");
+  const [binding] = recording.snapshot().bindings;
+  assert.equal(binding.text, "3.0");
+  assert.deepEqual([...binding.nodes], [["g", "n1"], ["h", "n2"]]);
+  assert.deepEqual([...early.bindings[0].nodes], [["g", "n1"]]);
+});
+
 test("what comes after the last loss is no iteration", () => {
   const recording = new Recording("");
   graphs(recording, "g");
@@ -69,7 +83,7 @@ test("what comes after the last loss is no iteration", () => {
 
 test("bindings of a line replace each other; what was skipped is counted and its numbers are kept", () => {
   const recording = new Recording("a\nb");
-  const binding = (/** @type {number} */ line, /** @type {string} */ text) => ({ type: "binding", seq: 1, binding: { line, name: "x", text } });
+  const binding = (/** @type {number} */ line, /** @type {string} */ text) => ({ type: "binding", seq: 1, binding: { line, name: "x", text, node: null, graph: null } });
   for (const message of [binding(2, "1"), binding(1, "0"), binding(2, "2")]) recording.take(message);
   recording.take({ type: "skipped", seq: 9, steps: 4, scalars: [{ index: 0, loss: 3, values: {}, loops: { i: 0 } }] });
   const run = recording.snapshot();

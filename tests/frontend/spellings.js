@@ -24,7 +24,10 @@ assert.deepEqual([...a.graphs.keys()], [...b.graphs.keys()]);
 for (const [id, graph] of a.graphs) assert.deepEqual(graph, b.graphs.get(id));
 assert.equal(a.steps.length, b.steps.length);
 assert.deepEqual(a.output, b.output);
-assert.deepEqual(a.bindings, b.bindings);
+// an answer has the last word on each name, a stream also told of it in the structures before
+const last = (/** @type {object[]} */ bindings) => bindings.map((binding) => ({ ...binding, nodes: null }));
+assert.deepEqual(last(a.bindings), last(b.bindings));
+for (const [i, { nodes }] of b.bindings.entries()) for (const [graph, node] of nodes) assert.equal(a.bindings[i].nodes.get(graph), node);
 assert.deepEqual(a.result, b.result);
 a.steps.forEach((step, i) => {
   const [one, other] = [step.read(), b.steps[i].read()];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { chainRules } from "../../frontend/src/explain.js";
-import { chipsOf, repeats } from "../../frontend/src/panels/marks.js";
+import { chipsOf, repeats, Widths } from "../../frontend/src/panels/marks.js";
 import { cardOf, cut, textWidth } from "../../frontend/src/stage/card.js";
 import { segmentLabel, sumText } from "../../frontend/src/stage/contribution.js";
 import { hierarchyOf } from "../../frontend/src/layout/hierarchy.js";
@@ -67,7 +67,7 @@ test("a rule with words that are no numbers shows only its result", () => {
 
 test("the gradients of the leaves stand beside the line of backward", () => {
   const { run, graph, step } = meeting();
-  const chips = chipsOf({ ...run, bindings: [{ line: 2, name: "b", type_name: "Tensor", text: "6.0", grad_fn: "MulBackward0", node: "n1", step: 0 }] },
+  const chips = chipsOf({ ...run, bindings: [{ line: 2, name: "b", type_name: "Tensor", text: "6.0", grad_fn: "MulBackward0", nodes: new Map([["g", "n1"]]) }] },
     { graph, step }, ["a = torch.tensor(2.0)", "b = a * 3"]);
   assert.deepEqual(chips, [
     { line: 2, role: "value", parts: [{ name: "b", value: "6.0", tail: "MulBackward0" }] },
@@ -77,11 +77,39 @@ test("the gradients of the leaves stand beside the line of backward", () => {
 
 test("values of lines are shown without any tensor, and a line's tensor in the step that is shown", () => {
   const { run, graph, step } = meeting();
-  const binding = { line: 1, name: "n", type_name: "int", text: "7", grad_fn: null, node: null, step: null };
+  const binding = { line: 1, name: "n", type_name: "int", text: "7", grad_fn: null, nodes: new Map() };
   assert.deepEqual(chipsOf({ ...run, bindings: [binding] }, null, ["n = 3 + 4"])[0].parts[0].value, "7");
   assert.deepEqual(chipsOf({ ...run, bindings: [binding] }, null, ["n = 7"]), []);
-  const tensor = { ...binding, type_name: "Tensor", text: "99.0", node: "n1", step: 0 };
-  assert.equal(chipsOf({ ...run, bindings: [tensor] }, { graph, step }, ["b = a * 3"])[0].parts[0].value, "6.0");
+  const tensor = { ...binding, type_name: "Tensor", text: "99.0", nodes: new Map([["g", "n1"], ["another", "n0"]]) };
+  const chip = (/** @type {object} */ shown) => chipsOf({ ...run, bindings: [tensor] }, shown, ["b = a * 3"])[0].parts[0].value;
+  assert.equal(chip({ graph, step }), "6.0");
+  assert.equal(chip({ graph: { ...graph, id: "another" }, step }), "2.0");
+  assert.equal(chip({ graph: { ...graph, id: "without it" }, step }), "99.0");
+});
+
+test("a number beside a line is that of the iteration that is shown, where it was told", () => {
+  const { run, graph, step } = meeting();
+  const { curves } = run;
+  for (const index of [0, 1]) curves.addScalars({ index, loss: null, values: { total: 1.5 + index, n: -4 }, loops: { i: 10 * index } });
+  const texts = (/** @type {number} */ index) =>
+    [["total", "float"], ["n", "int"], ["i", "int"], ["later", "float"], ["total", "str"]].map(([name, type]) => {
+      const binding = { line: 1, name, type_name: type, text: "last", grad_fn: null, nodes: new Map() };
+      return chipsOf({ ...run, bindings: [binding] }, { graph, step: { ...step, index } }, ["?"])[0].parts[0].value;
+    });
+  assert.deepEqual(texts(0), ["1.5", "-4", "0", "last", "last"]);
+  assert.deepEqual(texts(1), ["2.5", "-4", "10", "last", "last"]);
+  assert.deepEqual(texts(2), ["last", "last", "last", "last", "last"]);
+});
+
+test("a chip gets no narrower within a run", () => {
+  const widths = new Widths();
+  const chip = (/** @type {string} */ value, line = 1) => ({ line, role: "value", parts: [{ name: "w", value, tail: "AddBackward0" }] });
+  const width = (/** @type {number} */ run, /** @type {object} */ chips) => widths.keep([chips], run)[0].width;
+  assert.equal(width(1, chip("5.0")), "w 5.0 \u00b7 AddBackward0".length);
+  assert.equal(width(1, chip("5.0625")), "w 5.0625 \u00b7 AddBackward0".length);
+  assert.equal(width(1, chip("5.0")), "w 5.0625 \u00b7 AddBackward0".length);
+  assert.equal(width(1, chip("5.0", 2)), "w 5.0 \u00b7 AddBackward0".length);
+  assert.equal(width(2, chip("5.0")), "w 5.0 \u00b7 AddBackward0".length);
 });
 
 test("a line that says the value itself gets no chip", () => {

@@ -5,7 +5,7 @@
 /** @import {Store} from "./store.js" */
 
 import { recall, remember } from "../memory.js";
-import { chipsOf } from "../panels/marks.js";
+import { chipsOf, Widths } from "../panels/marks.js";
 import { LateEditor } from "./late.js";
 import { openTab, part } from "./parts.js";
 import { subjectOf } from "./subject.js";
@@ -25,6 +25,7 @@ export class Code {
   #editor;
   #onRun;
   #onNode;
+  #widths = new Widths();
 
   /**
    * @param {Store} store
@@ -114,7 +115,7 @@ export class Code {
   #annotate(state) {
     const { run } = state;
     const problem = run?.status === "cancelled" ? null : run?.problem; // that it was stopped is no fault of the line
-    const chips = run ? chipsOf(run, subjectOf(state), run.lines) : [];
+    const chips = run ? this.#widths.keep(chipsOf(run, subjectOf(state), run.lines), run.number) : [];
     const span = problem?.line ? spanOf(problem, problem.line) : null;
     const actions = { onFix: (/** @type {Fix} */ fix) => this.apply(fix), onNode: this.#onNode };
     const warnings = run?.notices.filter(({ level }) => level === "warning") ?? [];

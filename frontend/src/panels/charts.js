@@ -7,7 +7,7 @@
 
 import { countText, numberText } from "../number.js";
 import { stepText } from "../run.js";
-import { align, firstOdd, inWords, logHelps, sample, seriesOf, TABS } from "./lines.js";
+import { align, firstOdd, inWords, logHelps, reach, sample, seriesOf, TABS } from "./lines.js";
 import { html, nothing, render } from "./template.js";
 
 /**
@@ -155,7 +155,7 @@ export class Charts {
     const { xs, ys } = this.#made;
     this.#figure = {
       xs, ys, log, current: step + 1, odd: odd && { x: odd.step + 1, word: odd.word },
-      end: Math.max(run.progress?.total ?? 0, run.iterations, xs.at(-1) ?? 0),
+      end: endOf(run, Math.max(run.iterations, xs.at(-1) ?? 0)),
       lines: lines.map(({ name }, i) => ({
         label: name, before: i >= own.length, colour: i < own.length ? colourOf(i) : "--quiet",
       })),
@@ -250,6 +250,15 @@ export class Charts {
  */
 function matching(own, theirs) {
   return theirs.filter(({ name, length }) => length > 1 && own.some((series) => series.name === name));
+}
+
+/**
+ * @param {Run} run
+ * @param {number} reached
+ * @returns {number} where the axis of steps ends
+ */
+function endOf({ status, progress }, reached) {
+  return status === "running" ? reach(reached, progress?.total ?? 0) : reached;
 }
 
 /** @param {number} place */

@@ -176,7 +176,7 @@ const LOOK = EditorView.theme({
   ".cm-failed": { backgroundColor: "var(--error-soft)" },
   ".cm-wavy": { textDecoration: "underline wavy var(--error) 1.5px", textUnderlineOffset: "4px", textDecorationSkipInk: "none" },
   ".chip": {
-    float: "right", margin: "3px 0 0 12px", padding: "1px 9px", lineHeight: "1.35", fontSize: "var(--chip-size)", maxWidth: "100%",
+    "--chip-edges": "20px", float: "right", margin: "3px 0 0 12px", padding: "1px 9px", lineHeight: "1.35", fontSize: "var(--chip-size)", maxWidth: "100%",
     border: "1px solid var(--line)", borderRadius: "7px", backgroundColor: "var(--panel)", color: "var(--quiet)",
     whiteSpace: "nowrap", overflow: "hidden", textOverflow: "ellipsis", boxSizing: "border-box", marginBottom: "2px",
   },

@@ -10,6 +10,8 @@ import { numberText } from "../number.js";
 export const LINES = 8;
 /** Above this ratio of the largest to the smallest, a scale of powers shows more. */
 const WIDE = 100;
+/** One part in so many of a long run is enough to see where it goes. */
+const IN_SIGHT = 20;
 
 /** @type {[Tab, string][]} */
 export const TABS = [
@@ -86,6 +88,18 @@ export function align(lines, log) {
     });
   }
   return { xs, ys };
+}
+
+/**
+ * @param {number} reached iterations so far
+ * @param {number} total how many there will be; 0 where that is not known
+ * @returns {number} where an axis ends on which what was reached can be seen: at `total` as soon as that is in sight
+ */
+export function reach(reached, total) {
+  if (total <= reached) return reached;
+  if (reached * IN_SIGHT >= total) return total;
+  const power = 10 ** Math.floor(Math.log10(Math.max(2 * reached, 10)));
+  return Math.min([power, 2 * power, 5 * power, 10 * power].find((end) => end >= 2 * reached) ?? total, total);
 }
 
 /**

@@ -1,15 +1,16 @@
 /** What stands beside and below the lines of the editor: values, gradients, the problem. */
 
-/** @import {Binding, GraphModel, Problem, Run, StepModel} from "../model.d.ts" */
+/** @import {Bound, GraphModel, Problem, Run, StepModel} from "../model.d.ts" */
 /** @import {ProblemActions} from "./problem.js" */
 
-import { placeOf } from "../run.js";
+import { numberText } from "../number.js";
 import { cut, nodeTitle } from "../stage/card.js";
 import { gradText, valueText } from "../tensor.js";
 
 /**
  * @typedef {{name: string, value: string, tail: string}} Part
- * @typedef {{line: number, role: "value" | "grad", parts: Part[]}} Chip
+ * @typedef {{line: number, role: "value" | "grad", parts: Part[], width?: number}} Chip `width`: characters that it has
+ *   at least
  * @typedef {{problem: Problem, actions: ProblemActions}} Failure
  * @typedef {{line: number, message: string}} Caution a notice that is a warning, at its line
  */
@@ -41,15 +42,19 @@ export function chipsOf(run, shown, lines) {
 }
 
 /**
- * @param {Binding} binding
+ * @param {Bound} binding
  * @param {Run} run
  * @param {{graph: GraphModel, step: StepModel} | null} shown
- * @returns {string} the value that the name had in the step that is shown; "" when that step has no such node
+ * @returns {string} the value that the name had in the step that is shown; "" when that step does not tell
  */
-function shownText({ line, node, step }, run, shown) {
-  if (!shown || node === null || step === null) return "";
-  const record = run.steps[placeOf(run.steps, step)];
-  if (record?.index !== step || record.graph !== shown.graph.id) return "";
+function shownText({ line, name, nodes, type_name: type }, run, shown) {
+  if (!shown) return "";
+  const node = nodes.get(shown.graph.id);
+  if (node === undefined) {
+    const number = type === "int" || type === "float" ? run.curves.named(name)?.at(shown.step.index) : undefined;
+    if (number === undefined) return "";
+    return type === "int" ? String(number) : numberText(number);
+  }
   const updates = shown.step.events.some((event) => event.phase === "update" && event.node === node && event.line === line);
   const update = updates ? shown.step.updates.find(({ parameter }) => parameter === node) : undefined;
   return valueText(update?.after ?? shown.step.values.get(node));
@@ -83,12 +88,44 @@ function gradientChip(graph, step) {
 }
 
 /**
+ * Keeps a run's chips from getting narrower: with every other number that comes, a line would have room for its chip
+ * and then none.
+ */
+export class Widths {
+  #run = 0;
+  /** @type {Map<string, number>} */
+  #widest = new Map();
+
+  /**
+   * @param {Chip[]} chips
+   * @param {number} run its number
+   * @returns {Chip[]} each as wide as the widest that its line has had in this run
+   */
+  keep(chips, run) {
+    if (run !== this.#run) this.#widest.clear();
+    this.#run = run;
+    return chips.map((chip) => {
+      const place = `${chip.role} ${chip.line}`;
+      const width = Math.max(textOf(chip).length, this.#widest.get(place) ?? 0);
+      this.#widest.set(place, width);
+      return { ...chip, width };
+    });
+  }
+}
+
+/** @param {Chip} chip */
+function textOf({ parts }) {
+  return parts.map(({ name, value, tail }) => [name, value && ` ${value}`, tail && ` \u00b7 ${tail}`].join("")).join(" \u00b7 ");
+}
+
+/**
  * @param {Chip} chip
  * @returns {HTMLElement}
  */
-export function chipElement({ line, role, parts }) {
+export function chipElement({ line, role, parts, width }) {
   const chip = element("span", `chip ${role}`);
   chip.dataset.chip = String(line);
+  if (width) chip.style.minWidth = `min(100%, calc(${width}ch + var(--chip-edges)))`;
   parts.forEach(({ name, value, tail }, i) => {
     if (i > 0) chip.append(" \u00b7 ");
     chip.append(element("span", "name", name));

@@ -104,7 +104,7 @@ export class Plot {
     const own = lines.filter(({ before }) => !before).length;
     return {
       ...this.#size(),
-      padding: [10, 14, 0, 0],
+      padding: [10, 24, 0, 0],
       legend: { show: false },
       focus: { alpha: 0.25 },
       cursor: { y: false, drag: { x: false, y: false, click: () => {} }, points: { size: 7 } },
