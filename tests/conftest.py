@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from backend.trace.entry import Entry
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -14,6 +17,16 @@ def _plain_settings() -> None:
     """Forget the operator's own settings, here and in the servers that tests start."""
     for name in [name for name in os.environ if name.startswith("CHAINRULE_")]:
         del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def entry() -> Entry:
+    """The tracer in this process. One for all tests: it wraps parts of torch, which must not be wrapped twice."""
+    from backend.trace.entry import Entry  # not above: most tests need no torch
+
+    made = Entry()
+    made.warm_up()
+    return made
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

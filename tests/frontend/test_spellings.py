@@ -74,13 +74,6 @@ for i in range(4):
 }
 
 
-@pytest.fixture(scope="module")
-def entry() -> Entry:
-    made = Entry()
-    made.warm_up()
-    return made
-
-
 @pytest.mark.parametrize("name", SNIPPETS)
 def test_frames_and_json_say_the_same(entry: Entry, tmp_path: Path, name: str) -> None:
     frames: list[bytes] = []

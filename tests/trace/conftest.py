@@ -60,13 +60,6 @@ def _plain(summary: Any) -> Any:
     return values[0] if summary.shape == [] and values is not None else values
 
 
-@pytest.fixture(scope="session")
-def entry() -> Entry:
-    made = Entry()
-    made.warm_up()
-    return made
-
-
 @pytest.fixture
 def trace(entry: Entry) -> Iterator[Callable[..., Told]]:
     """`trace(code, **options)` runs a snippet, checks every message as the server does, and folds them."""
