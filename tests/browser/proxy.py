@@ -1,4 +1,4 @@
-"""A network between the page and the server that can be cut, and one that knows no WebSockets."""
+"""A network between the page and the server that can be cut or stalled, and one that knows no WebSockets."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ class Network:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._down = threading.Event()
+        self._flows = threading.Event()
+        self._flows.set()
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -37,9 +39,18 @@ class Network:
         """Let new connections through."""
         self._down.clear()
 
+    def stall(self) -> None:
+        """Hand nothing on, and break nothing: each end finds the other slow."""
+        self._flows.clear()
+
+    def flow(self) -> None:
+        """Hand on what has come meanwhile."""
+        self._flows.set()
+
     def close(self) -> None:
         """For good."""
         self.cut()
+        self.flow()
         self._listener.close()
 
     def _accept(self) -> None:
@@ -59,26 +70,28 @@ class Network:
             client.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             client.close()
             return
-        server = socket.create_connection(self._server)
+        server = socket.socket()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)  # so that a stall is soon felt
+        server.connect(self._server)
         with self._lock:
             self._open |= {client, server}
         server.sendall(first)
-        back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+        back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
         back.start()
-        _pump(client, server)
+        self._pump(client, server)
         back.join()
         with self._lock:
             self._open -= {client, server}
         client.close()
         server.close()
 
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    """Until either end is gone."""
-    with contextlib.suppress(OSError):
-        while data := source.recv(CHUNK):
-            target.sendall(data)
-    _break(target)
+    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        """Until either end is gone."""
+        with contextlib.suppress(OSError):
+            while self._flows.wait() and (data := source.recv(CHUNK)):
+                self._flows.wait()
+                target.sendall(data)
+        _break(target)
 
 
 def _break(end: socket.socket) -> None:

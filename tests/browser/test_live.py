@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 from playwright.sync_api import Page, expect
 
@@ -10,6 +11,7 @@ from tests.browser.conftest import Open
 from tests.browser.proxy import network
 from tests.browser.screen import EXPRESSION, TRAINING, Screen
 from tests.serving import Served, serve
+from tests.streaming import read
 
 ENDLESS = """w = torch.tensor(5.0, requires_grad=True)
 while True:
@@ -154,6 +156,43 @@ def test_a_lost_connection_resumes_and_nothing_is_missed(open_page: Open, server
         expect(link).to_have_count(0, timeout=30_000)
 
 
+WIDE = """w = torch.randn(64, requires_grad=True)
+for i in range(150):
+    loss = sum((w * k).sin().sum() for k in range(1, 81))
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.001 * w.grad
+    w.grad = None
+"""
+"""Each step has some 160 kB of numbers: more than sockets hold, after a few dozen."""
+
+
+def test_a_page_that_was_slow_says_what_it_skipped_and_has_the_numbers_of_every_step(open_page: Open) -> None:
+    with serve(viewer_bytes=64 * 1024, step_bytes=0) as served, network(served.url) as between:
+        page = start(screen := open_page(url=between.url), WIDE)
+        at_least(page, 2)
+        between.stall()
+        while running(served) > 0:
+            page.wait_for_timeout(100)
+        between.flow()
+        screen.wait()
+        skipped = page.locator("[data-skipped]")
+        expect(skipped).to_have_text(re.compile(r"^\d+ steps came faster than they could be sent, and were skipped"))
+        assert page.evaluate(STEPS) == 150
+        expect(page.locator("#chart-words")).to_contain_text("loss over 150 points")
+        expect(page.locator("#summary")).to_have_text(re.compile("^ran in"))
+        plot = page.locator(".plot")
+        plot.press("Home")
+        there = [page.evaluate(SHOWN)]
+        while len(there) < 2 or there[-1] != there[-2]:
+            plot.press("ArrowRight")
+            there.append(page.evaluate(SHOWN))
+        missing = int(re.findall(r"\d+", skipped.inner_text())[0])
+        assert 1 < len(set(there)) <= 150 - missing
+        screen.run(EXPRESSION)
+        expect(skipped).to_have_count(0)
+
+
 def test_a_restarted_server_no_longer_knows_the_run_and_its_picture_stays(open_page: Open) -> None:
     faults = ("WebSocket connection", "ERR_")
     with serve() as first:
@@ -172,6 +211,48 @@ def test_a_restarted_server_no_longer_knows_the_run_and_its_picture_stays(open_p
         trouble.get_by_role("button").click()
         expect(screen.node("z")).to_be_visible()
         expect(trouble).to_have_count(0)
+
+
+def running(served: Served) -> int:
+    count: int = served.client.get("/healthz").json()["runs"]["running"]
+    return count
+
+
+def test_closing_the_tab_ends_a_run_that_nobody_else_follows(open_page: Open) -> None:
+    with serve(grace_seconds=0.2, cpu_seconds=300, wall_seconds=600) as served:
+        page = start(open_page(url=served.url), ENDLESS)
+        at_least(page, 5)
+        assert running(served) == 1
+        page.close()
+        until = time.monotonic() + 60
+        while running(served) > 0:
+            assert time.monotonic() < until, "the run goes on without its page"
+            time.sleep(0.05)
+
+
+def test_a_run_that_another_follows_outlives_the_tab(open_page: Open) -> None:
+    with serve(grace_seconds=0.2, cpu_seconds=300, wall_seconds=600) as served:
+        screen = open_page(url=served.url)
+        ids: list[str] = []
+
+        def hear(frame: str | bytes) -> None:
+            message = read(frame)
+            if message["type"] == "hello":
+                ids.append(message["run_id"])
+
+        screen.page.on("websocket", lambda socket: socket.on("framereceived", hear))
+        page = start(screen, ENDLESS)
+        at_least(page, 5)
+        with served.client.stream("GET", f"/api/runs/{ids[-1]}/events") as other:
+            lines = other.iter_lines()
+            next(lines)
+            page.close()
+            time.sleep(1)  # longer than the grace
+            assert running(served) == 1
+        until = time.monotonic() + 60
+        while running(served) > 0:
+            assert time.monotonic() < until, "the run goes on without anybody"
+            time.sleep(0.05)
 
 
 def test_busy_server_says_when_to_come_back(open_page: Open) -> None:
