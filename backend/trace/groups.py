@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from backend.trace.iterations import Path
+from backend.trace.iterations import Header, Path
 from backend.trace.recorder import Recorder
 from backend.trace.records import Call, Op, Value
 from backend.wire.messages import Group
@@ -24,7 +24,7 @@ class Calls(NamedTuple):
 
     modules: list[Any]
     loops: list[Path]
-    headers: list[tuple[int, str]]
+    headers: list[Header]
 
     @classmethod
     def of(cls, recorder: Recorder) -> Calls:
@@ -42,6 +42,8 @@ class Groups:
         self._homes: dict[tuple[int, int], str | None] = {}
         self._paths: dict[tuple[int, int], list[tuple[Any, ...]]] = {}
         self._attributes: dict[int, dict[int, str]] = {}
+        self._ops = ops
+        self._used_in: dict[int, str | None] | None = None
         self._turns = turns_of(ops)
         self._single: set[tuple[Any, ...]] = set()
         if any(count > 1 for count in self._turns.values()):
@@ -58,12 +60,34 @@ class Groups:
         return self._of_op[id(op)]
 
     def of_source(self, value: Value, user: Op | None) -> str | None:
-        """A parameter lies in the module that uses it first; other leaves and data lie where they were made."""
+        """A parameter lies in the module that uses it first; other leaves and data lie where they were made.
+
+        Of those made elsewhere, what has no name and is used in one iteration alone lies in that.
+        """
         if value.is_parameter and user is not None:
             return self._existing(user.modules)
-        if value.origin is not None:
-            return self._existing(value.origin.modules)
-        return None
+        group = None if value.origin is None else self._innermost(self._path(value.origin))
+        if group is None and not value.names and user is not None:
+            group = self._users().get(id(value))
+        return group
+
+    def _innermost(self, path: list[tuple[Any, ...]]) -> str | None:
+        """The last group of a path that is there."""
+        return next((str(self._made[element].id) for element in reversed(path) if element in self._made), None)
+
+    def _users(self) -> dict[int, str | None]:
+        """id(leaf or data) -> the loop or the iteration that all its uses are in; None where that is not one."""
+        if self._used_in is None:
+            self._used_in = {}
+            loops: dict[tuple[int, int], str | None] = {}
+            for op in self._ops if any(count > 1 for count in self._turns.values()) else ():
+                around = _around(op)
+                if around not in loops:
+                    loops[around] = self._innermost([e for e in self._path(op) if e[0] != "module"])
+                for value in op.inputs:
+                    if value.op is None and self._used_in.setdefault(id(value), loops[around]) != loops[around]:
+                        self._used_in[id(value)] = None
+        return self._used_in
 
     def used(self) -> list[Any]:
         """The groups, outer before inner."""
@@ -103,9 +127,9 @@ class Groups:
 
     def _loops_of(self, path: Path) -> Iterator[tuple[Any, ...]]:
         for one in path:
-            if self._turns[one.run] > 1:
+            if self._turns.get(one.run, 0) > 1:
                 yield ("loop", one.run, one.loop)
-                yield ("iteration", one.run, one.iteration)
+                yield ("iteration", one.run, one.loop, one.iteration)
 
     def _lonely(self, ops: list[Op]) -> set[tuple[Any, ...]]:
         """Iterations that hold one thing, an op or a module: a frame around it would say nothing."""
@@ -145,13 +169,15 @@ class Groups:
 
     def _loop(self, element: tuple[Any, ...]) -> dict[str, Any]:
         _, run, loop = element
-        line, header = self._calls.headers[loop]
+        line, header, turn = self._calls.headers[loop]
         turns = self._turns[run]
         label = header if len(header) <= HEADER else header[: HEADER - 1] + "…"
-        return {"kind": "loop", "label": label, "type": f"{turns} iterations", "line": line, "iterations": turns}
+        return {"kind": "loop", "label": label, "type": f"{turns} {turn}s", "line": line, "iterations": turns}
 
     def _iteration(self, element: tuple[Any, ...]) -> dict[str, Any]:
-        return {"kind": "loop", "label": f"iteration {element[2] + 1}", "type": None, "iteration": element[2]}
+        _, _, loop, iteration = element
+        turn = self._calls.headers[loop].turn
+        return {"kind": "loop", "label": f"{turn} {iteration + 1}", "type": None, "iteration": iteration}
 
     def _function_group(self, call: Call, parent: str | None) -> str:
         made = self._made.get(id(call))

@@ -5,13 +5,19 @@ only keeps the path that is current when it runs. What a loop does for its next 
 testing its condition, belongs to that iteration: hence the call at the end. Positions in the text stay what they are.
 Working iterations out afterwards, from a jump back in the order of lines, fails where a loop's body is a call: its ops
 all come from another place.
+
+A generator expression is a loop whose iterations end when whoever takes its elements asks for the next. The calls of a
+function that calls itself are told like the iterations of a loop, one beside the other, however deep they are.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from backend.trace.recursion import recursive
 
 if TYPE_CHECKING:
     from backend.trace.recorder import Recorder
@@ -19,6 +25,8 @@ if TYPE_CHECKING:
 ITERATION: Final = "__iteration__"
 AHEAD: Final = "__next_iteration__"
 OVER: Final = "__loop_over__"
+EACH: Final = "__each__"
+CALLED: Final = "__called__"
 
 _SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _LOOPS: Final = (ast.For, ast.While)
@@ -38,19 +46,47 @@ Path = tuple[Pass, ...]
 """The loops around an op, outermost first."""
 
 
+class Header(NamedTuple):
+    """What is written over a loop. `turn` is what one of its iterations is called: "call" for a function."""
+
+    line: int
+    text: str
+    turn: str = "iteration"
+
+
+class Called:
+    """`with Called(recorder, path):` what runs inside has that path; afterwards the one before is current again."""
+
+    __slots__ = ("_before", "_path", "_recorder")
+
+    def __init__(self, recorder: Recorder, path: Path) -> None:
+        self._recorder = recorder
+        self._path = path
+        self._before: Path = ()
+
+    def __enter__(self) -> None:
+        self._before, self._recorder.loops = self._recorder.loops, self._path
+
+    def __exit__(self, *error: object) -> None:
+        self._recorder.loops = self._before
+
+
 class Iterations:
     """Follows the loops of one snippet and keeps `recorder.loops` at the current path."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._runs = 0
+        self._calls: dict[int, int] = {}
+        """Run of a function that calls itself -> how many of its calls there were."""
         self._ahead: set[int] = set()
         """Runs of loops that are between two iterations: the path says the next one already."""
         self.headers = recorder.loop_headers
+        self._recursive: list[ast.FunctionDef] = []
 
     def names(self) -> dict[str, Any]:
         """What the snippet's code calls, to be put among its globals."""
-        return {ITERATION: self.begin, AHEAD: self.ahead, OVER: self.over}
+        return {ITERATION: self.begin, AHEAD: self.ahead, OVER: self.over, EACH: self.each, CALLED: self.called}
 
     def begin(self, loop: int) -> None:
         """An iteration of the loop begins in the calling frame."""
@@ -90,8 +126,31 @@ class Iterations:
                 break
         return value
 
+    def each(self, loop: int, items: Any) -> Iterator[Any]:
+        """What a generator expression iterates over, and the end of its loop behind it."""
+        return self._each(loop, iter(items))  # now, as Python does: it may raise
+
+    def _each(self, loop: int, items: Iterator[Any]) -> Iterator[Any]:
+        try:
+            for item in items:  # noqa: UP028  # `yield from` would close `items` when nobody wants the rest
+                yield item
+        finally:
+            self.over(loop)
+
+    def called(self, loop: int) -> Called:
+        """One call of a function that calls itself. Those that it makes are iterations beside it, not inside it."""
+        path = self._recorder.loops
+        depth = next((depth for depth, now in enumerate(path) if now.loop == loop), len(path))
+        if depth < len(path):
+            run = path[depth].run
+        else:
+            run = self._runs = self._runs + 1
+        call = self._calls[run] = self._calls.get(run, -1) + 1
+        return Called(self._recorder, (*path[:depth], Pass(loop, run, 0, call)))
+
     def mark(self, tree: ast.AST) -> None:
         """Put the calls into a tree. Iterative: it may be deeper than Python recurses."""
+        self._recursive = recursive(tree)
         stack: list[tuple[ast.AST, tuple[int, ...]]] = [(tree, ())]
         while stack:
             node, around = stack.pop()
@@ -125,25 +184,52 @@ class Iterations:
             loop = self._loop(child.lineno, " ".join(map(ast.unparse, child.generators)).strip())
             stack.append((child, around))
             place = "value" if isinstance(child, ast.DictComp) else "elt"
-            element = getattr(child, place)
-            # the call returns None, so `or` goes on to the element
-            both = ast.BoolOp(ast.Or(), [_call(ITERATION, loop, element), element])
-            setattr(child, place, ast.copy_location(both, element))
+            setattr(child, place, self._counted(loop, getattr(child, place)))
             return _call(OVER, loop, child, child), None
+        if isinstance(child, ast.GeneratorExp) and not any(part.is_async for part in child.generators):
+            loop = self._loop(child.lineno, " ".join(map(ast.unparse, child.generators)).strip())
+            stack.append((child, around))
+            child.elt = self._counted(loop, child.elt)
+            first_items = child.generators[0].iter
+            child.generators[0].iter = _call(EACH, loop, first_items, first_items)
+            return child, None
+        if isinstance(child, ast.FunctionDef) and child in self._recursive:
+            self._enclose(child)
         stack.append((child, around))
         if isinstance(child, ast.Return) and around:
             value = child.value or ast.copy_location(ast.Constant(None), child)
             child.value = _call(OVER, around[0], value, value)
         return child, None
 
-    def _loop(self, line: int, header: str) -> int:
-        self.headers.append((line, header))
+    def _counted(self, loop: int, element: ast.expr) -> ast.expr:
+        """An element, and before it the begin of its iteration."""
+        # the call returns None, so `or` goes on to the element
+        return ast.copy_location(ast.BoolOp(ast.Or(), [_call(ITERATION, loop, element), element]), element)
+
+    def _enclose(self, function: ast.FunctionDef) -> None:
+        """Put the function's body, behind its docstring, into a `with`."""
+        loop = self._loop(function.lineno, f"{function.name}({ast.unparse(function.args)})", "call")
+        start = int(ast.get_docstring(function, clean=False) is not None)
+        first = function.body[start] if start < len(function.body) else None
+        if first is not None:
+            enclosed = ast.With([ast.withitem(_call(CALLED, loop, first))], function.body[start:])
+            function.body[start:] = [ast.copy_location(enclosed, first)]
+
+    def _loop(self, line: int, header: str, turn: str = "iteration") -> int:
+        self.headers.append(Header(line, header, turn))
         return len(self.headers) - 1
+
+
+OWN_CODE: Final = frozenset(
+    function.__code__ for function in (Iterations.begin, Iterations.called, Called.__init__, Called.__enter__)
+)
+"""What runs at the top of the learner's functions and loops."""
 
 
 def has_loops(tree: ast.AST) -> bool:
     """Whether there is anything to mark."""
-    return any(isinstance(node, (*_LOOPS, *_COMPREHENSIONS)) for node in ast.walk(tree))
+    loops = (*_LOOPS, *_COMPREHENSIONS, ast.GeneratorExp)
+    return any(isinstance(node, loops) for node in ast.walk(tree)) or bool(recursive(tree))
 
 
 def _header(node: ast.For | ast.While) -> str:

@@ -13,6 +13,7 @@ import torch
 from backend.errors import Stopped
 from backend.trace.advice.failure import Advice, Failure, Named, failure_of
 from backend.trace.advice.families import advise
+from backend.trace.iterations import OWN_CODE
 from backend.trace.recorder import Recorder
 from backend.trace.source import FILENAME, Source, Span, spread
 from backend.wire.messages import Job, OperandRecord, ProblemMessage, TraceFrame
@@ -35,6 +36,8 @@ def explain(
 
     Which node each operand is, is known only when the last step has been told: the caller fills it in.
     """
+    if isinstance(error, RecursionError):
+        _end_at_call(error.__traceback__)
     spans = _spans(error.__traceback__, source)
     place = spans[-1][0] if spans else None
     if isinstance(error, Stopped):
@@ -155,6 +158,16 @@ def _spans(traceback: TracebackType | None, source: Source) -> list[tuple[Span, 
             found.append((span, code.co_name))
         traceback = traceback.tb_next
     return found
+
+
+def _end_at_call(traceback: TracebackType | None) -> None:
+    """Recursion may meet its limit in what the tracer does first in a function: it failed where that was called."""
+    caller: TracebackType | None = None
+    while traceback is not None and traceback.tb_next is not None:
+        if caller is not None and traceback.tb_next.tb_frame.f_code in OWN_CODE:
+            caller.tb_next = None
+            return
+        caller, traceback = traceback, traceback.tb_next
 
 
 def _first_lines(text: str) -> str:

@@ -15,6 +15,10 @@ from backend.trace.writes import Writes
 
 _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
+_excluded = torch._C._dispatch_tls_is_dispatch_key_excluded
+_VIEWS = torch._C.DispatchKey.ADInplaceOrView
+"""Autograd's part of an op that makes a view. It has been passed when an op reaches the recorder, and is not when
+autograd calls for itself."""
 
 
 _STACKED = OpInfo(torch.ops.aten.stack.default)
@@ -165,7 +169,8 @@ class Recorder(Writes):
     def _is_saving(self, tensor: _Tensor) -> bool:
         """Autograd detaches an op's result to save it for backward; nobody asked for that detach."""
         call = self.call
-        asked = call is not None and call.name in ("detach", "data", "__get__", "clone")
+        # no call: TorchScript, say, which the modes do not see from above
+        asked = _excluded(_VIEWS) if call is None else call.name in ("detach", "data", "__get__", "clone")
         return not asked and self._last_output(tensor)
 
     def _last_output(self, tensor: _Tensor) -> bool:

@@ -117,7 +117,7 @@ class _Key:
         return (
             len(self._numbers),
             None if op is None else (_made(op), value.output),
-            None if value.origin is None else (_made(value.origin), self._modules(value.origin)),
+            None if value.origin is None else (_made(value.origin), *self._around(value.origin)),
             tuple(value.names),
             value.requires_grad,
             value.is_leaf,
@@ -126,8 +126,10 @@ class _Key:
             value.dtype,
         )
 
-    def _modules(self, op: Op) -> Hashable:
-        return tuple(self._apart.get(("module", place), -1) for place in op.modules)
+    def _around(self, op: Op) -> tuple[Hashable, Hashable]:
+        """The modules and loops in which a tensor was made, as far as they are those of this step's ops."""
+        modules = tuple(self._apart.get(("module", place), -1) for place in op.modules)
+        return modules, tuple(self._pass(one) for one in op.loops if one.run in self._turns)
 
     def _happened(self, what: Any) -> Hashable:
         if isinstance(what, tuple):

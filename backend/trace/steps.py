@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from backend.trace.batches import name_batch
-from backend.trace.iterations import Path
+from backend.trace.iterations import Header, Path
 from backend.trace.ledger import Ledger
 from backend.trace.optimizers import hyperparameters, kept_for
 from backend.trace.records import (
@@ -75,7 +75,7 @@ class Steps(Ledger):
         """Kept by `Iterations`."""
         self.module_loops: list[Path] = []
         """The loops around each of `module_calls`."""
-        self.loop_headers: list[tuple[int, str]] = []
+        self.loop_headers: list[Header] = []
         self.sites: list[tuple[Value, Site, int]] = []
         self.suspended = 0
         self.count = 0

@@ -239,3 +239,29 @@ def test_compiled_functions_are_traced_op_by_op(trace: Any, how: str) -> None:
     )
     assert told.ops() == ["sin", "mul", "sum"]
     assert told.grad("x") == told.namespace["x"].grad.tolist()
+
+
+SCRIPTED = """
+def f(x):
+    y = torch.{op}(x)
+    return y.detach()
+f = torch.jit.{how}
+w = torch.tensor(1.5, requires_grad=True)
+z = f(w) * w
+z.backward()
+"""
+
+
+@pytest.mark.parametrize("how", ["script(f)", "trace(f, torch.tensor(1.0), check_trace=False)"])
+@pytest.mark.parametrize("op", ["sin", "exp"])  # exp saves its result, and autograd detaches it for that
+def test_a_detach_inside_torchscript_is_seen(trace: Any, op: str, how: str) -> None:
+    code = SCRIPTED.format(op=op, how=how)
+    if "script" in how:
+        code = code.replace("\nf = torch.jit.script(f)\n", "\n").replace("def f", "@torch.jit.script\ndef f")
+    told = trace(code)
+    assert told.answer.status == "ok", told.answer.problem
+    ops = [(n.id, n.op, n.kind) for n in told.graph().nodes if n.line is not None and n.kind in ("op", "break")]
+    (made, *_), (cut, *_), (last, *_) = ops[-3:]
+    assert [(op, kind) for _, op, kind in ops[-3:]] == [(op, "op"), ("detach", "break"), ("mul", "op")]
+    uses = {(e.source, e.target) for e in told.graph().edges}
+    assert {(made, cut), (cut, last)} <= uses

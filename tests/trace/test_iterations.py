@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 import pytest
+import torch
 
 from backend.trace.iterations import Iterations
 from backend.trace.recorder import Recorder
@@ -100,7 +101,7 @@ def test_marking_leaves_what_code_does_and_where_it_is_alone() -> None:
         "def f(n):\n    found = []\n    for i in range(n):\n        if i == 2:\n            continue\n"
         "        for j in [k * k for k in range(i)]:\n            if j > 3:\n                return found, i\n"
         "            found.append((i, j))\n    else:\n        found.append('end')\n    return found\n"
-        "result = f(3), f(9), {k: v for k, v in zip('ab', (1, 2))}, {c for c in 'aab'}\n"
+        "result = f(3), f(9), max(n * n for n in range(4)), {k: v for k, v in zip('ab', (1, 2))}, {c for c in 'aab'}\n"
         "count = 0\nwhile count < 3: count += 1\n"
     )
     plain: dict[str, Any] = {}
@@ -115,7 +116,7 @@ def test_marking_leaves_what_code_does_and_where_it_is_alone() -> None:
     assert {line for _, _, line in compiled.co_lines() if line} == {
         line for _, _, line in compile(code, "snippet.py", "exec").co_lines() if line
     }
-    assert len(iterations.headers) == 6
+    assert len(iterations.headers) == 7
 
 
 def test_what_a_loop_does_for_its_next_iteration_belongs_to_that(trace: Any) -> None:
@@ -138,3 +139,106 @@ def test_an_iteration_that_goes_on_early_counts(trace: Any) -> None:
         "    y = y * w\n    y = y + 1\ny.backward()"
     )
     assert [path[-1] for path in _inside(told)[::2]] == ["iteration 1", "iteration 3", "iteration 4"]
+
+
+def _seen_at_first(told: Any) -> int:
+    """What the picture of all groups closed shows."""
+    graph = told.graph()
+    return sum(n.group is None for n in graph.nodes) + sum(g.parent is None for g in graph.groups)
+
+
+def test_a_generator_expression_is_a_loop_together_with_what_takes_its_elements(trace: Any) -> None:
+    told = trace(
+        "x = torch.tensor(2.0, requires_grad=True)\n"
+        "ws = [torch.tensor(float(i), requires_grad=True) for i in range(100)]\ny = sum(x * w for w in ws)\n"
+        "z = y * 2\nz.backward()"
+    )
+    assert _seen_at_first(told) == 3
+    loop, *iterations = told.graph().groups
+    assert (loop.label, loop.type, len(iterations)) == ("for w in ws", "100 iterations", 100)
+    assert _inside(told)[:3] == [("for w in ws", "iteration 1")] * 2 + [("for w in ws", "iteration 2")]
+    assert told.node("z").group is None
+    assert told.namespace["ws"][7].grad == 4.0
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "y = next(w * x + 1 for w in (x, x, x))",
+        "y = x\nfor v in (w * x + 1 for w in (x, x, x)):\n    y = v * 2\n    break",
+        "g = (w * x + 1 for w in (x, x, x))\ny = next(g) + next(g)\ndel g",
+        "it = iter((x, x, x))\ny = next(w * x + 1 for w in it)\ny = y + next(it)",
+        "try:\n    y = sum(w * x + 1 for w in (x, x, None))\nexcept TypeError:\n    y = x * 1",
+    ],
+)
+def test_what_comes_behind_a_generator_expression_is_not_in_it(trace: Any, ending: str) -> None:
+    code = f"x = torch.tensor(2.0, requires_grad=True)\n{ending}\nz = y * 3\nz.backward()"
+    told = trace(code)
+    assert told.answer.status == "ok"
+    assert told.node("z").group is None
+    plain: dict[str, Any] = {"torch": torch}
+    exec(code, plain)
+    assert plain["z"].item() == told.value("z")
+
+
+RECURSIVE = {
+    "by itself": (
+        "def f(v, n):\n    'Deep.'\n    h = v * w\n    return f(h.sin(), n - 1) if n else h\n",
+        "f(v, n)",
+        101,
+    ),
+    "by another": (
+        "def g(v, n):\n    return f((v * w).sin(), n)\ndef f(v, n):\n    v = v * 2\n"
+        "    return g(v, n - 1) if n else v\n",
+        "f(v, n)",
+        101,
+    ),
+    "a method": (
+        "class F:\n    def f(self, v, n):\n        if n == 0:\n            return v\n        h = v * w\n"
+        "        return self.f(h.sin(), n - 1)\nf = F().f\n",
+        "f(self, v, n)",
+        100,
+    ),
+    "a method of another object": (
+        "class F:\n    def __init__(self, n):\n        self.next = F(n - 1) if n else None\n"
+        "    def f(self, v):\n        h = v * w + 1\n        return self.next.f(h) if self.next else h\n"
+        "f = lambda v, n: F(n).f(v)\n",
+        "f(self, v)",
+        101,
+    ),
+    "a tree": (
+        "def f(v, n):\n    if n < 20:\n        return v * w + 1\n    return sum(f(v, n // 3) for _ in range(3)) + w\n",
+        "f(v, n)",
+        13,
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "label", "calls"), RECURSIVE.values(), ids=RECURSIVE)
+def test_the_calls_of_a_function_that_calls_itself_are_one_group(trace: Any, code: str, label: str, calls: int) -> None:
+    told = trace(f"w = torch.tensor(1.5, requires_grad=True)\n{code}y = f(w, 100)\nz = y + 1\nz.backward()")
+    assert _seen_at_first(told) == 3
+    [outer] = [g for g in told.graph().groups if g.parent is None]
+    assert (outer.label, outer.type, outer.iterations) == (label, f"{calls} calls", calls)
+    inside = [g for g in told.graph().groups if g.parent == outer.id and g.iteration is not None]
+    assert [g.label for g in inside] == [f"call {g.iteration + 1}" for g in inside]
+    assert told.node("z").group is None
+
+
+def test_a_method_that_calls_another_of_the_same_name_is_not_recursive(trace: Any) -> None:
+    told = trace(
+        "class Inner(nn.Module):\n    def forward(self, x):\n        return x * 2 + 1\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.inner = Inner()\n"
+        "    def forward(self, x):\n        return self.inner.forward(x) * self.inner.forward(x)\n"
+        "y = Net()(torch.ones((), requires_grad=True))\ny.backward()"
+    )
+    assert [g.kind for g in told.graph().groups] == ["module"]
+
+
+def test_a_leaf_lies_in_the_iteration_that_made_it(trace: Any) -> None:
+    told = trace(
+        "y = torch.tensor(1.0, requires_grad=True)\nfor i in range(100):\n"
+        "    w = torch.tensor(float(i), requires_grad=True)\n    y = y * w + 1\ny.backward()"
+    )
+    assert _seen_at_first(told) == 2
+    assert {n.group for n in told.graph().nodes if n.names == ["w"]} == {g.id for g in told.graph().groups[1:]}

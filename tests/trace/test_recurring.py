@@ -37,6 +37,15 @@ CHANGES = {
     "    if i % 2 == 0:\n        for _ in range(1):\n            h = h * 2\n            h = h * 2\n    loss = h",
     "the same ops in other turns": "    h = w\n    for j in range(3):\n        if j != i % 3:\n            h = h * 2\n"
     "            h = h.sin()\n    loss = h",
+    "one of two loops over the same function": "    def f(v): return (v * 2).sin()\n    h = w\n    if i % 2:\n"
+    "        for _ in range(2): h = f(h)\n    else:\n        for _ in range(2): h = f(h)\n    loss = h",
+    "made in a turn or before": "    def made(): return torch.tensor(2.0, requires_grad=True)\n"
+    "    def run(h, early):\n        for j in range(2):\n"
+    "            if i % 2 and j == 0: early = (made(), made())\n            h = h * early[j]\n"
+    "            h = h.sin()\n        return h\n    loss = run(w, (made(), made()))",
+    "a recursion of another depth": "    def f(v, n):\n        v = v * 2\n"
+    "        return f(v.sin(), n - 1) if n else v\n    loss = f(w, 2 + i % 2)",
+    "a generator of another length": "    loss = sum(w * k for k in range(2 + i % 2))",
     "a result that is not used": "    x = w * 3\n    if i % 2: y = x.argmax()\n    loss = x * 1",
 }
 
