@@ -23,6 +23,9 @@ PIECE: Final = 1 << 16
 CANCELLED: Final = 1e-3
 """Below this share of mean**2, a variance from sums of squares has lost its digits."""
 
+SMALLEST: Final = 1e-28
+"""Below this, a sum of squares has lost digits to float32's least exponent."""
+
 _MANY: Final = 1 << 13
 """Elements from which torch adds up faster than numpy, whose calls cost less."""
 
@@ -53,6 +56,25 @@ def packed(flat: Array) -> tuple[bytes, bool]:
         return _PACK32(low, high, mean, math.sqrt(variance), 0.0, 0.0), True
     row = exact(flat, mean)
     return row.astype(np.float32).tobytes(), not row[4:].any()
+
+
+def of_rows(counts: Array, low: Array, high: Array, total: Array, norm: Array) -> tuple[Array, Array]:
+    """The statistics of rows, of each the least, the greatest, sum and 2-norm as float32: [rows, STATISTICS], float32.
+
+    And which of them are doubtful, so that `exact` must look again: not finite, or with too few digits left.
+    """
+    rows = np.zeros((len(counts), STATISTICS), dtype=np.float32)
+    total = total.astype(np.float64)
+    squares = norm.astype(np.float64) ** 2
+    mean = total / counts
+    spread = squares - total * mean
+    fine = (spread > CANCELLED * mean * mean * counts) & (squares > SMALLEST) & np.isfinite(squares)
+    same = (low == high) & np.isfinite(low)
+    rows[:, 0] = low
+    rows[:, 1] = high
+    rows[:, 2] = np.where(same, low, mean)
+    rows[:, 3] = np.where(counts > 1, np.where(same, 0.0, np.sqrt(spread / (counts - 1))), np.nan)
+    return rows, ~(fine | same)
 
 
 def _by_pieces(flat: Array) -> tuple[float, float, float, float]:

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import torch
 
+from backend.trace.layouts import Look
 from backend.trace.moments import Array
 
 THUMB: Final = 32
@@ -33,6 +34,36 @@ def thumbnail(matrix: Array, side: int, *, finite: bool) -> Array:
     if matrix.strides[0] < matrix.strides[1]:  # a transposed view: read in the order in which its elements lie
         return _means(matrix.T, columns, rows).T
     return _means(matrix, rows, columns)
+
+
+def thumbnails(stack: torch.Tensor, look: Look, side: int) -> Array:
+    """The same for many: [rows, numel] elements, finite ones, and what is to be seen of each row as a matrix."""
+    height, width, down, right = look
+    rows, columns = cells(height, width, side)
+    step = stack.stride(0)
+    if down < right:
+        across = stack.as_strided((stack.shape[0], width, height), (step, right, down))
+        return _means_of_each(across, columns, rows).transpose(0, 2, 1)
+    return _means_of_each(stack.as_strided((stack.shape[0], height, width), (step, down, right)), rows, columns)
+
+
+def _means_of_each(stack: torch.Tensor, rows: int, columns: int) -> Array:
+    count, height, width = stack.shape
+    each = 1
+    if height <= rows:
+        means: Array = stack.numpy()
+    elif height % rows:
+        means = _weights(height, rows, "f", 1).T @ stack.numpy()
+    else:
+        each = height // rows
+        means = stack.unflatten(1, (rows, each)).sum(2).numpy()
+    if width > _WIDE:
+        means = _block_means(means, 2, columns)
+    elif width > columns:
+        weights = _weights(width, columns, "f", each)
+        products: Array = means.reshape(-1, width).dot(weights).reshape(count, -1, columns)
+        return products
+    return means / each if each > 1 else means
 
 
 def _means(matrix: Array, rows: int, columns: int) -> Array:

@@ -12,6 +12,7 @@ import torch
 
 from backend.trace.moments import PIECE
 from backend.trace.reduction import Reduction, Summary
+from backend.trace.stacks import FEW, STACK
 from backend.wire.messages import STATISTICS
 
 PREVIEW = 64
@@ -145,6 +146,34 @@ def test_long_tensors_are_taken_in_pieces(elements: int) -> None:
     for name in ("nothing strange", "both infinities and NaN", "far from zero", "large"):
         tensor = STRANGE[name](plain)
         check(reduce(tensor)[0], tensor)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.bool], ids=str)
+@pytest.mark.parametrize("shape", [(100,), (33, 16), (2, 64, 96)])
+def test_many_of_a_shape_are_as_good_as_each(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    """More than one stack of them, strange ones between plain ones, and each also as a view of another shape."""
+    generator = torch.Generator().manual_seed(len(shape))
+    tensors = []
+    for place in range(max(2 * FEW, STACK // math.prod(shape) + FEW)):
+        tensor = torch.randn(shape, generator=generator)
+        if dtype.is_floating_point:
+            tensor = STRANGE[list(STRANGE)[place % len(STRANGE)]](tensor)
+        tensors.append(tensor.to(dtype))
+    tensors.append((tensors[0].to(torch.float32) * 1e-22).to(dtype))
+    shown = [view for t in tensors[-3 * FEW :] for view in (t, t.transpose(0, -1), t.reshape(-1), t[None])]
+    summaries = reduce(*tensors, *shown)
+    for summary, tensor in list(zip(summaries, [*tensors, *shown], strict=True))[:: 1 if len(shape) < 3 else 5]:
+        check(summary, tensor)
+
+
+def test_parts_of_a_tensor_have_numbers_of_their_own() -> None:
+    """q, k and v begin side by side, with the same shape and strides; each is seen in three shapes."""
+    whole = make((2, 16, 3 * 24), torch.float32)
+    parts = [part for _ in range(FEW) for part in whole.clone().split(24, dim=2)]
+    views = [view for p in parts for view in (p, p.view(2, 16, 4, 6), p.view(2, 16, 4, 6).transpose(1, 2))]
+    views += [whole[:, :8], whole[:1], whole[:1, :, ::2], whole[:1, :8]]  # all from the same element on
+    for summary, view in zip(reduce(*views), views, strict=True):
+        check(summary, view)
 
 
 def test_views_are_what_they_show() -> None:
