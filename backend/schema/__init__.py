@@ -25,6 +25,7 @@ from backend.schema.stream import (
     Start,
 )
 from backend.schema.tensor import Number, TensorSummary
+from backend.schema.totals import Totals
 
 __all__ = [
     "Attack",
@@ -70,5 +71,6 @@ __all__ = [
     "Step",
     "TensorSummary",
     "Timings",
+    "Totals",
     "Update",
 ]

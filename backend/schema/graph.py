@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from backend.schema.base import Model
+from backend.schema.totals import Totals
 
 Attribute = None | bool | int | float | str | list[int | float | str | bool]
 
@@ -17,6 +18,9 @@ class SavedTensor(Model):
     output: int = Field(0, description="Which output of that node.")
     shape: list[int] | None = None
     dtype: str | None = None
+    bytes: int = Field(
+        0, description="Of the memory that it keeps alive: a view keeps the whole of what it is a view of."
+    )
     text: str | None = Field(None, description="What is saved, in short, when it is not a tensor of the graph.")
 
 
@@ -72,7 +76,13 @@ class GraphNode(Model):
         description='torch\'s name of each tensor input, in the order of `GraphEdge.target_input`: ["self", "other"].',
     )
     attributes: dict[str, Attribute] = Field(default_factory=dict, description="dim=1, eps=1e-05, other=3 …")
+    elements: int = Field(0, description="numel of its value; of several outputs together.")
+    bytes: int = Field(0, description="nbytes of its value; of several outputs together.")
+    base: str | None = Field(
+        None, description="The node whose memory its value lies in: it is a view, or was written to in place."
+    )
     saved: list[SavedTensor] = Field(default_factory=list)
+    saved_bytes: int = Field(0, description="Bytes of the memory that `saved` keeps alive, each piece counted once.")
     next_functions: list[NextFunction] = Field(default_factory=list)
     derivatives: list[Derivative] = Field(default_factory=list)
     reason: str | None = Field(None, description='For "break": why no gradient passes.')
@@ -93,7 +103,7 @@ class GraphEdge(Model):
     )
 
 
-class GraphGroup(Model):
+class GraphGroup(Totals):
     """A module, a composite function or a loop body: nodes that are seen as one until it is opened."""
 
     id: str
@@ -106,7 +116,7 @@ class GraphGroup(Model):
     iteration: int | None = Field(None, description="Of one iteration in a loop: which, counted from 0.")
 
 
-class Graph(Model):
+class Graph(Totals):
     """One structure. Equal structures have equal ids, so a loop of equal steps has one graph."""
 
     id: str

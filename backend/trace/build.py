@@ -20,6 +20,7 @@ from backend.trace.nodes import Describer
 from backend.trace.records import Op, Step, Value
 from backend.trace.recurring import key_of
 from backend.trace.reduction import Summary
+from backend.trace.sizes import measure
 from backend.trace.slots import Slots
 from backend.trace.source import Source
 from backend.trace.structure import Structure
@@ -94,6 +95,7 @@ class Builder:
         graph = GraphMessage(
             "", structure.nodes, structure.edges, groups.used(), slots.table, floats, doubles, events, updates
         )
+        measure(zip(structure.nodes, structure.records, strict=True), graph.groups, groups.modules()).tell(graph)
         # packed here, because the id is told from it, and only once
         parts = [msgspec.Raw(_pack(part)) for part in (graph.nodes, graph.edges, graph.groups, graph.slots)]
         digest = hashlib.blake2b(b"".join(parts), digest_size=8).hexdigest()

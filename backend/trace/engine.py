@@ -159,9 +159,9 @@ class _Watch:
             return node
         op = node.op = self.recorder.by_sequence.get(raw._sequence_nr())
         if op is None:
-            node.saved = saved_of(raw, self.recorder)
+            node.saved = saved_of(raw, self.recorder, None)
         elif op.saved is None:
-            op.saved = saved_of(raw, self.recorder)
+            op.saved = saved_of(raw, self.recorder, op)
         stack.append((raw, node))
         return node
 

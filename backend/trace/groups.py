@@ -93,6 +93,14 @@ class Groups:
         """The groups, outer before inner."""
         return list(self._made.values())
 
+    def modules(self) -> dict[str, Any]:
+        """The module of each group that is one."""
+        return {
+            group.id: self._calls.modules[element[1][-1]]
+            for element, group in self._made.items()
+            if isinstance(element, tuple) and element[0] == "module"
+        }
+
     def _existing(self, path: tuple[int, ...]) -> str | None:
         made = self._made.get(("module", path))
         return None if made is None else str(made.id)

@@ -42,7 +42,8 @@ class Ledger:
         """The output that `tensor.grad_fn` stands for, if the recorder has seen its op."""
         grad_fn = tensor.grad_fn
         op = self.by_sequence.get(grad_fn._sequence_nr()) if grad_fn is not None else None
-        return op.values[tensor.output_nr] if op is not None and tensor.output_nr < len(op.values) else None
+        place = op.output_at(tensor.output_nr) if op is not None else 0
+        return op.values[place] if op is not None and place < len(op.values) else None
 
     def value_of(self, tensor: _Tensor) -> Value:
         """The value that a tensor is now; a new leaf or data value if the recorder never saw it made."""

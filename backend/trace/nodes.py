@@ -11,6 +11,8 @@ import torch
 from backend.trace.records import EngineNode, Op, Step, Value
 from backend.trace.recurring import frozen
 from backend.trace.rules import derivatives, input_names, summed
+from backend.trace.saved import Unnamed
+from backend.trace.sizes import MOST, size_of
 from backend.trace.source import Source, spread
 from backend.wire.messages import Node, Saved
 
@@ -102,6 +104,8 @@ class Describer:
             requires_grad=requires_grad,
             outputs=max(1, len(op.values)),
             attributes=_attributes(op),
+            elements=min(MOST, sum(size_of(v)[0] for v in op.values)),
+            bytes=min(MOST, sum(size_of(v)[1] for v in op.values)),
             inputs=inputs,
             derivatives=derivatives(op, inputs, self._loss) if requires_grad and not leaf else [],
             reason=break_reason(op) if cut else None,
@@ -115,6 +119,7 @@ class Describer:
         site = origin.site if origin is not None else (maker.site if maker is not None else None)
         span = self._source.span(site) or (self._source.span(user.site) if user is not None else None)
         leaf = value.requires_grad and value.is_leaf
+        elements, size = size_of(value)
         return Node(
             id=id,
             kind="leaf" if leaf else "op" if value.requires_grad and maker is None else "data",
@@ -127,10 +132,15 @@ class Describer:
             requires_grad=value.requires_grad,
             is_parameter=value.is_parameter,
             attributes=_attributes(origin) if origin is not None else {},
+            elements=elements,
+            bytes=size,
         )
 
     def unseen(self, id: str, node: EngineNode) -> Any:
-        """An autograd node for which no op was seen: a view that autograd made anew, or C++ that no mode can watch."""
+        """An autograd node for which no op was seen: a view that autograd made anew, or C++ that no mode can watch.
+
+        What it saved is not told yet.
+        """
         name = node.name.split("::")[-1]
         plain = name.removesuffix("Backward").rstrip("0123456789").removesuffix("Backward")
         return Node(
@@ -139,7 +149,6 @@ class Describer:
             op=_snake(plain) or name,
             grad_fn=name,
             requires_grad=True,
-            saved=[self.saved(n, what, None) for n, what in node.saved if not isinstance(what, Value)],
         )
 
     def saved(self, name: str, what: Any, node: str | None) -> Saved:
@@ -147,8 +156,8 @@ class Describer:
         if isinstance(what, Value):
             output = what.output if node else 0
             return Saved(name=name, node=node, output=output, shape=list(what.shape), dtype=str(what.dtype))
-        if isinstance(what, tuple):
-            return Saved(name=name, shape=list(what[0]), dtype=what[1])
+        if isinstance(what, Unnamed):
+            return Saved(name=name, shape=list(what.shape), dtype=what.dtype)
         return Saved(name=name, text=str(what))
 
 

@@ -76,6 +76,10 @@ class Value:
 _TENSOR_LISTS = frozenset({"List[Tensor]", "List[Optional[Tensor]]"})
 
 
+_UNSAFE = frozenset({"_unsafe_view", "unsafe_split", "unsafe_split_with_sizes"})
+"""Ops that return views and do not say so in their schema."""
+
+
 class Gaps(tuple[str, ...]):
     """A list of tensors of which some are None, as `x[:, i]` has it: ":" for None, "tensor" for a tensor."""
 
@@ -85,7 +89,19 @@ class Gaps(tuple[str, ...]):
 class OpInfo:
     """What is the same for every call of one aten overload."""
 
-    __slots__ = ("arguments", "defaults", "entry", "lists", "makes", "outs", "packet", "tensors", "views", "writes")
+    __slots__ = (
+        "arguments",
+        "defaults",
+        "entry",
+        "lists",
+        "makes",
+        "outs",
+        "packet",
+        "shares",
+        "tensors",
+        "views",
+        "writes",
+    )
 
     def __init__(self, func: Any) -> None:
         schema = func._schema
@@ -104,6 +120,11 @@ class OpInfo:
         self.defaults: dict[str, Any] = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
         self.views: bool = any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns)
         """What it returns shows the elements of what it was given."""
+        self.shares: bool = self.packet in _UNSAFE or (
+            any(r.alias_info is not None for r in schema.returns)
+            and next((a.alias_info is not None for a in schema.arguments if "Tensor" in str(a.type)), False)
+        )
+        """What it returns lies in the memory of the first tensor that it was given: a view, or written in place."""
         self.writes: tuple[int, ...] = tuple(
             i for i, a in enumerate(schema.arguments) if a.alias_info is not None and a.alias_info.is_write
         )
@@ -168,6 +189,13 @@ class Op:
         self.grad_enabled = True
         self.inference = False
         self.reads_grad = False
+
+    def output_at(self, number: int) -> int:
+        """Which output autograd counts as its `number`-th: an op of torch's own leaves out those without a gradient."""
+        if len(self.values) < 2 or (self.call is not None and self.call.custom):
+            return number
+        counted = [place for place, value in enumerate(self.values) if value.requires_grad]
+        return counted[number] if number < len(counted) else number
 
 
 class EngineNode:

@@ -35,6 +35,8 @@ class Slots:
         shapes: dict[tuple[int, ...], list[int]] = {}
         loss_owner, loss_output = (None, 0) if loss is None else (loss.op or loss, loss.output)
         for place, ((kind, owner, output), summary) in enumerate(summaries):
+            if kind == GRAD and owner.op is not None:
+                output = owner.op.output_at(output)  # autograd's number into the op's own
             target = self._target(kind, owner, output)
             if target is None:
                 continue

@@ -18,6 +18,8 @@ class Structure:
         self.edges: list[Any] = []
         self.ends: list[tuple[int, int]] = []
         """Of each edge the place of its source, and which of its outputs."""
+        self.records: list[Op | Value | EngineNode] = []
+        """What each node was described from."""
         self._groups = groups
         self._describer = describer
         self._place: dict[int, int] = {}
@@ -56,7 +58,7 @@ class Structure:
         key = id(op) if op is not None and id(op) in self._mine else id(value)
         place = self._place.get(key)
         if place is None:
-            place = self._new(key)
+            place = self._new(key, value)
             group = self._groups.of_source(value, user)
             self.nodes.append(self._describer.source(self._ids[place], value, user, group))
         return place
@@ -68,12 +70,15 @@ class Structure:
         key = id(node.op) if node.op is not None else id(node)
         place = self._place.get(key)
         if place is None:
-            place = self._new(key)
-            self.nodes.append(self._describer.unseen(self._ids[place], node))
+            place = self._new(key, node)
+            told = self._describer.unseen(self._ids[place], node)
+            told.saved = [self._saved(None, place, *saved) for saved in node.saved]
+            self.nodes.append(told)
         return place
 
-    def _new(self, key: int) -> int:
+    def _new(self, key: int, record: Op | Value | EngineNode) -> int:
         place = self._place[key] = len(self.nodes)
+        self.records.append(record)
         self._ids.append(f"n{place}")
         self._incoming.append([])
         return place
@@ -82,7 +87,7 @@ class Structure:
         """An op's node, after those of its inputs, and the edges between."""
         inputs = op.inputs
         sources = [self.producer(value, op) for value in inputs]
-        place = self._new(id(op))
+        place = self._new(id(op), op)
         node, summed = self._describer.op(self._ids[place], op, self._groups.of_op(op))
         node.saved = [self._saved(op, place, *saved) for saved in op.saved or ()]
         self.nodes.append(node)
@@ -92,11 +97,11 @@ class Structure:
             if summed[position]:
                 self.edges[edge].summed = summed[position]
 
-    def _saved(self, op: Op, place: int, name: str, what: Any) -> Any:
+    def _saved(self, op: Op | None, place: int, name: str, what: Any) -> Any:
         """What an op keeps is of a node before it, or its own result."""
         node = None
         if isinstance(what, Value):
-            node = self._place.get(self.key(what), place if what.op is op else None)
+            node = self._place.get(self.key(what), place if what.op is op is not None else None)
         return self._describer.saved(name, what, None if node is None else self._ids[node])
 
     # edges
@@ -130,7 +135,10 @@ class Structure:
                 continue
             source = self.engine_place(following)
             told.append(Next(name=following.name.rpartition("::")[2], node=self._ids[source], output=output))
-            output = 0 if following.leaf is not None else output
+            if following.leaf is not None:
+                output = 0
+            elif following.op is not None:
+                output = following.op.output_at(output)
             edge = self._use(free, source, output)
             if edge is None:
                 edge = self._edge(source, output, target, len(self._incoming[target]))

@@ -155,6 +155,12 @@ class GraphMessage(msgspec.Struct, tag="graph", tag_field="type", forbid_unknown
     updates: list[UpdateRecord] = []
     """Likewise."""
     brief: BriefLayout | None = None
+    elements: int = 0
+    """These five are `schema.Totals`."""
+    bytes: int = 0
+    parameters: int = 0
+    saved_tensors: int = 0
+    saved_bytes: int = 0
 
 
 class StepMessage(msgspec.Struct, tag="step", tag_field="type", forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
+from backend.schema import Totals
 from backend.wire.layout import STATE
 from backend.wire.messages import PHASES, SLOT_KINDS, GraphMessage, Message, ScalarsMessage, Slot, StepMessage
 from backend.wire.summary import Reader, Summary, spell
@@ -197,7 +198,8 @@ def _encode_graph(graph: GraphMessage) -> bytes:
         for name, value in node.attributes.items():
             if isinstance(value, list) or (isinstance(value, float) and not math.isfinite(value)):
                 node.attributes[name] = _spell_attribute(value)
-    return encode({"id": graph.id, "nodes": graph.nodes, "edges": graph.edges, "groups": graph.groups})
+    totals = {name: getattr(graph, name) for name in Totals.model_fields}
+    return encode({"id": graph.id, "nodes": graph.nodes, "edges": graph.edges, "groups": graph.groups, **totals})
 
 
 def _spell_attribute(value: Any) -> Any:

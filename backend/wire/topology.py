@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 OUTPUTS_LIMIT: Final = 100_000
 """Outputs of all nodes of one graph together: each may become one entry of the answer in each step."""
 
+SIZE_LIMIT: Final = 2**63
+"""Elements or bytes, of a node or of all together."""
+
 DEPTH_LIMIT: Final = 1_000
 """Groups inside groups: whoever draws them walks them recursively."""
 
@@ -29,6 +32,9 @@ def check_topology(graph: GraphMessage) -> None:
     if not graph.id or len(graph.id) > NAME_LIMIT:
         raise WireError(f"graph id has {len(graph.id)} characters, not 1 to {NAME_LIMIT}")
     groups = _check_groups(graph.groups)
+    _check_totals(graph)
+    for group in graph.groups:
+        _check_totals(group)
     ids = {node.id for node in graph.nodes}
     outputs = 0
     for place, node in enumerate(graph.nodes):
@@ -59,15 +65,29 @@ def _check_node(place: int, node: Node, groups: Collection[str], ids: Collection
         raise WireError(f"{node.id} is in group {node.group[:40]!r}, which does not exist")
     if len(node.op) > NAME_LIMIT:
         raise WireError(f"{node.id} has an op of {len(node.op)} characters, at most {NAME_LIMIT} are allowed")
+    if node.base is not None and node.base not in ids:
+        raise WireError(f"{node.id} lies in the memory of {node.base[:40]!r}, which is no node")
+    _check_sizes(node.id, (node.elements, node.bytes, node.saved_bytes))
     for name in node.attributes:
         if len(name) > NAME_LIMIT or name.startswith("__"):
             raise WireError(f"{node.id} has an attribute {name[:40]!r}")
     for saved in node.saved:
         if saved.node is not None and saved.node not in ids:
             raise WireError(f"{node.id} saves {saved.node[:40]!r}, which is no node")
+        _check_sizes(node.id, (saved.bytes,))
     for function in node.next_functions:
         if function.node is not None and function.node not in ids:
             raise WireError(f"{node.id} has a next function of {function.node[:40]!r}, which is no node")
+
+
+def _check_totals(whole: GraphMessage | Group) -> None:
+    sizes = (whole.elements, whole.bytes, whole.parameters, whole.saved_tensors, whole.saved_bytes)
+    _check_sizes(f"{whole.id[:40]!r}", sizes)
+
+
+def _check_sizes(where: str, sizes: tuple[int, ...]) -> None:
+    if min(sizes) < 0 or max(sizes) >= SIZE_LIMIT:
+        raise WireError(f"{where} has impossible sizes: {list(sizes)}")
 
 
 def _check_groups(groups: list[Group]) -> Collection[str]:

@@ -139,6 +139,16 @@ export interface GradientCheck {
 
 /** One structure. Equal structures have equal ids, so a loop of equal steps has one graph. */
 export interface Graph {
+  /** Numbers in the values of its nodes; a value with a `base` lies in the memory of another. */
+  elements: number;
+  /** Of the memory that those values are in. */
+  bytes: number;
+  /** Numbers in the parameters of its modules, and in those that are used otherwise; each counts once. */
+  parameters: number;
+  /** Pieces of memory that backward keeps alive for its nodes. */
+  saved_tensors: number;
+  /** Bytes of them. */
+  saved_bytes: number;
   id: string;
   nodes: Array<GraphNode>;
   edges: Array<GraphEdge>;
@@ -177,6 +187,16 @@ export interface GraphEdge {
 
 /** A module, a composite function or a loop body: nodes that are seen as one until it is opened. */
 export interface GraphGroup {
+  /** Numbers in the values of its nodes; a value with a `base` lies in the memory of another. */
+  elements: number;
+  /** Of the memory that those values are in. */
+  bytes: number;
+  /** Numbers in the parameters of its modules, and in those that are used otherwise; each counts once. */
+  parameters: number;
+  /** Pieces of memory that backward keeps alive for its nodes. */
+  saved_tensors: number;
+  /** Bytes of them. */
+  saved_bytes: number;
   id: string;
   parent: string | null;
   kind: "module" | "function" | "loop";
@@ -222,7 +242,15 @@ export interface GraphNode {
   inputs: Array<string>;
   /** dim=1, eps=1e-05, other=3 … */
   attributes: Record<string, boolean | number | string | Array<number | string | boolean> | null>;
+  /** numel of its value; of several outputs together. */
+  elements: number;
+  /** nbytes of its value; of several outputs together. */
+  bytes: number;
+  /** The node whose memory its value lies in: it is a view, or was written to in place. */
+  base: string | null;
   saved: Array<SavedTensor>;
+  /** Bytes of the memory that `saved` keeps alive, each piece counted once. */
+  saved_bytes: number;
   next_functions: Array<NextFunction>;
   derivatives: Array<Derivative>;
   /** For "break": why no gradient passes. */
@@ -459,6 +487,8 @@ export interface SavedTensor {
   output: number;
   shape: Array<number> | null;
   dtype: string | null;
+  /** Of the memory that it keeps alive: a view keeps the whole of what it is a view of. */
+  bytes: number;
   /** What is saved, in short, when it is not a tensor of the graph. */
   text: string | null;
 }

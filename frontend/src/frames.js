@@ -51,10 +51,9 @@ export class FrameReader {
 
   /** @param {GraphFrame} message */
   #graph(message) {
-    const { id, nodes, edges, groups } = message;
-    for (const node of nodes) node.attributes = spelled(node.attributes);
-    this.#plans.set(id, new Plan(message));
-    return indexGraph({ id, nodes, edges, groups });
+    for (const node of message.nodes) node.attributes = spelled(node.attributes);
+    this.#plans.set(message.id, new Plan(message));
+    return indexGraph(message);
   }
 
   /**

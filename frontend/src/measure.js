@@ -1,9 +1,10 @@
 /** One figure for each thing on the stage: how large its gradient is, how large its values, how much it saves. Pure. */
 
-/** @import {GraphModel, GraphNode, Hierarchy, Segment, StepModel, Tensor, Visible} from "./model.d.ts" */
+/** @import {GraphEdge, GraphModel, GraphNode, Hierarchy, Segment, StepModel, Tensor, Visible} from "./model.d.ts" */
+/** @import {SavedTensor} from "./contract.d.ts" */
 
 import { nodesInside } from "./layout/hierarchy.js";
-import { numberText } from "./number.js";
+import { bytesText, numberText } from "./number.js";
 import { norm } from "./tensor.js";
 
 /** @typedef {"gradient" | "range" | "saved"} Measure */
@@ -27,9 +28,6 @@ import { norm } from "./tensor.js";
 const DECADES = { gradient: [-7, 3], range: [-4, 4] };
 const VANISHING = 1e-6;
 const EXPLODING = 1e3;
-const BYTES = new Map(Object.entries({
-  float64: 8, int64: 8, complex64: 8, complex128: 16, float32: 4, int32: 4, float16: 2, bfloat16: 2, int16: 2,
-}));
 
 /**
  * @param {Measure} measure
@@ -40,15 +38,18 @@ export function measured(measure, { graph, hierarchy, step, visible }) {
   const of = FIGURES[measure];
   const insideOf = (/** @type {string} */ item) => {
     const container = hierarchy.containers.get(item);
-    return container ? nodesInside(container, hierarchy) : [item];
+    const ids = container ? nodesInside(container, hierarchy) : [item];
+    return ids.flatMap((id) => graph.nodes.get(id) ?? []);
   };
   const all = new Map([...graph.nodes.values()].flatMap((node) => {
     const value = of.node(node, step);
     return value === null ? [] : [[node.id, value]];
   }));
-  const together = (/** @type {string[]} */ ids) => of.group(ids.flatMap((id) => all.get(id) ?? []));
+  const together = (/** @type {GraphNode[]} */ nodes) =>
+    of.inside(nodes, nodes.flatMap(({ id }) => all.get(id) ?? []), graph);
   const values = new Map(visible.items.map((item) => [item, together(insideOf(item))]));
-  const lines = new Map(visible.segments.map((line) => [line.id, of.group(edgeValues(of, line, graph, step))]));
+  const edgesOf = (/** @type {Segment} */ line) => line.edges.flatMap((id) => graph.edges.get(id) ?? []);
+  const lines = new Map(visible.segments.map((line) => [line.id, of.line(edgesOf(line), graph, step)]));
   const top = [...all.values(), ...values.values()].reduce((/** @type {number} */ most, value) =>
     (value !== null && Number.isFinite(value) ? Math.max(most, value) : most), 1);
   const figure = (/** @type {Map<string, number | null>} */ found) =>
@@ -59,46 +60,32 @@ export function measured(measure, { graph, hierarchy, step, visible }) {
 /**
  * @typedef {object} Rule
  * @property {(node: GraphNode, step: StepModel) => number | null} node
- * @property {(edge: import("./model.d.ts").GraphEdge, graph: GraphModel, step: StepModel) => number | null} edge
- * @property {(values: number[]) => number | null} group
+ * @property {(nodes: GraphNode[], values: number[], graph: GraphModel) => number | null} inside of what a group holds
+ * @property {(edges: GraphEdge[], graph: GraphModel, step: StepModel) => number | null} line
  */
 
 /** @type {Record<Measure, Rule>} */
 const FIGURES = {
   gradient: {
     node: ({ id }, step) => sizeOf(step.leafGrads.get(id) ?? step.grads.get(id)),
-    edge: ({ id }, _graph, step) => sizeOf(step.edgeGrads.get(id)),
-    group: largest,
+    inside: (_nodes, values) => largest(values),
+    line: (edges, _graph, step) => largest(edges.flatMap(({ id }) => sizeOf(step.edgeGrads.get(id)) ?? [])),
   },
   range: {
     node: ({ id }, step) => reach(step.values.get(id)),
-    edge: ({ source }, _graph, step) => reach(step.values.get(source)),
-    group: largest,
+    inside: (_nodes, values) => largest(values),
+    line: (edges, _graph, step) => largest(edges.flatMap(({ source }) => reach(step.values.get(source)) ?? [])),
   },
   saved: {
-    node: (each) => savedBytes(each),
-    edge: ({ source, target }, graph) => {
-      const kept = graph.nodes.get(target)?.saved.filter((saved) => saved.node === source) ?? [];
-      return kept.length ? sum(kept.map(({ shape, dtype }) => bytesOf(shape, dtype))) : null;
+    node: (each) => each.saved_bytes || null,
+    inside: (nodes, _values, graph) => bytesIn(keptFor(nodes, graph)),
+    line: (edges, graph) => {
+      const sources = new Set(edges.map(({ source }) => source));
+      const targets = edges.flatMap(({ target }) => graph.nodes.get(target) ?? []);
+      return bytesIn(keptFor(targets, graph, ({ node }) => sources.has(node ?? "")));
     },
-    group: (values) => (values.length ? sum(values) : null),
   },
 };
-
-/**
- * @param {Rule} of
- * @param {Segment} segment
- * @param {GraphModel} graph
- * @param {StepModel} step
- * @returns {number[]}
- */
-function edgeValues(of, segment, graph, step) {
-  return segment.edges.flatMap((id) => {
-    const edge = graph.edges.get(id);
-    const value = edge ? of.edge(edge, graph, step) : null;
-    return value === null ? [] : [value];
-  });
-}
 
 /** @param {number[]} values */
 function largest(values) {
@@ -106,9 +93,9 @@ function largest(values) {
   return values.find((value) => !Number.isFinite(value)) ?? Math.max(...values);
 }
 
-/** @param {number[]} values */
-function sum(values) {
-  return values.reduce((total, value) => total + value, 0);
+/** @param {Kept} kept @returns {number | null} */
+function bytesIn(kept) {
+  return [...kept.values()].reduce((total, { bytes }) => total + bytes, 0) || null;
 }
 
 /** @param {Tensor | undefined} tensor @returns {number | null} the norm; NaN or infinite where an element is */
@@ -132,19 +119,27 @@ function odd({ nan, inf }) {
 }
 
 /**
- * @param {GraphNode & {saved_bytes?: number | null}} each
- * @returns {number | null} null for what saves nothing
+ * @typedef {Map<unknown, {bytes: number, of: GraphNode | undefined}>} Kept pieces of memory; `of`: the node whose value
+ *   lies there, where it is one of the graph's
+ *
+ * @param {Iterable<GraphNode>} nodes
+ * @param {GraphModel} graph
+ * @param {(saved: SavedTensor) => boolean} [counts]
+ * @returns {Kept} what backward keeps alive for them; what several save is there once
  */
-export function savedBytes(each) {
-  if (typeof each.saved_bytes === "number") return each.saved_bytes || null;
-  const total = sum(each.saved.map(({ shape, dtype }) => bytesOf(shape, dtype)));
-  return total > 0 ? total : null;
-}
-
-/** @param {number[] | null} shape @param {string | null} dtype */
-function bytesOf(shape, dtype) {
-  if (!shape || dtype === null) return 0;
-  return shape.reduce((count, size) => count * size, 1) * (BYTES.get(dtype.replace("torch.", "")) ?? 1);
+export function keptFor(nodes, graph, counts = () => true) {
+  /** @type {Kept} */
+  const kept = new Map();
+  for (const { saved: all } of nodes) {
+    for (const saved of all) {
+      if (saved.bytes === 0 || !counts(saved)) continue;
+      const shown = graph.nodes.get(saved.node ?? "");
+      const base = graph.nodes.get(shown?.base ?? "");
+      const of = base ?? shown;
+      kept.set(of ? `${of.id} ${base ? 0 : saved.output}` : saved, { bytes: saved.bytes, of });
+    }
+  }
+  return kept;
 }
 
 /**
@@ -181,14 +176,4 @@ function ticksOf(measure, top) {
   const write = (/** @type {number} */ value) => (measure === "saved" ? bytesText(value) : numberText(value, { digits: 2 }));
   const say = (/** @type {number} */ decade) => write(10 ** decade);
   return [say(low), say((low + high) / 2), say(high)];
-}
-
-/**
- * @param {number} bytes
- * @returns {string} `512 B`, `3.1 MB`
- */
-export function bytesText(bytes) {
-  const [unit, size] = bytes >= 1e9 ? ["GB", 1e9] : bytes >= 1e6 ? ["MB", 1e6] : bytes >= 1e3 ? ["kB", 1e3] : ["B", 1];
-  const value = bytes / /** @type {number} */ (size);
-  return `${value >= 100 || size === 1 ? Math.round(value) : value.toFixed(1)} ${unit}`;
 }

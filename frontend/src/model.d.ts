@@ -4,6 +4,7 @@ import type {
   Binding,
   Fix,
   Frame,
+  Graph,
   GraphAnswer,
   GraphEdge,
   GraphGroup,
@@ -75,9 +76,13 @@ export interface Tensor {
   thumb: number[][] | null;
 }
 
+/** How much there is in a group, or in a graph. */
+export type Totals = Pick<Graph, "elements" | "bytes" | "parameters" | "saved_tensors" | "saved_bytes">;
+
 /** One structure with its indices. */
 export interface GraphModel {
   id: string;
+  totals: Totals;
   nodes: Map<string, GraphNode>;
   edges: Map<string, GraphEdge>;
   groups: Map<string, GraphGroup>;

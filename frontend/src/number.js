@@ -59,3 +59,13 @@ export function durationText(milliseconds) {
   if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(1)} s`;
   return milliseconds >= 10 ? `${Math.round(milliseconds)} ms` : `${milliseconds.toFixed(1)} ms`;
 }
+
+/**
+ * @param {number} bytes
+ * @returns {string} `512 B`, `3.1 MB`
+ */
+export function bytesText(bytes) {
+  const [unit, size] = bytes >= 1e9 ? ["GB", 1e9] : bytes >= 1e6 ? ["MB", 1e6] : bytes >= 1e3 ? ["kB", 1e3] : ["B", 1];
+  const value = bytes / /** @type {number} */ (size);
+  return `${value >= 100 || size === 1 ? Math.round(value) : value.toFixed(1)} ${unit}`;
+}

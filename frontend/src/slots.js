@@ -1,6 +1,7 @@
 /** Where a graph's tensors lie in the buffers of its steps, and how to read them there. */
 
-/** @import {GraphEdge, GraphGroup, GraphNode, Statistics, Tensor} from "./model.d.ts" */
+/** @import {Statistics, Tensor} from "./model.d.ts" */
+/** @import {Graph} from "./contract.d.ts" */
 
 /**
  * Rows as `backend/wire/messages.py` packs them:
@@ -13,15 +14,13 @@
  * [floats, doubles, offsets, places of the slots that are told whole]
  * @typedef {[number, number, number[], number[]]} BriefRow
  *
- * @typedef {object} GraphFrame
- * @property {string} id
- * @property {GraphNode[]} nodes
- * @property {GraphEdge[]} edges
- * @property {GraphGroup[]} groups
+ * @typedef {object} Laid
  * @property {SlotRow[]} slots
  * @property {EventRow[]} events of its steps that do not bring their own
  * @property {UpdateRow[]} updates likewise
  * @property {BriefRow | null} brief
+ *
+ * @typedef {Graph & Laid} GraphFrame
  */
 
 /** @typedef {[number, number]} Size height and width */

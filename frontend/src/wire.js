@@ -133,9 +133,11 @@ function scalarsOf({ index, loss, values, loops }) {
  * @returns {GraphModel}
  */
 export function indexGraph(graph) {
+  const { elements, bytes, parameters, saved_tensors, saved_bytes } = graph;
   /** @type {GraphModel} */
   const model = {
     id: graph.id,
+    totals: { elements, bytes, parameters, saved_tensors, saved_bytes },
     nodes: new Map(graph.nodes.map((node) => [node.id, node])),
     edges: new Map(graph.edges.map((edge) => [edge.id, edge])),
     groups: new Map(graph.groups.map((group) => [group.id, group])),

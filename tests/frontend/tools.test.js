@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { hierarchyOf } from "../../frontend/src/layout/hierarchy.js";
 import { allOpen, around, openedTo, visibleCount } from "../../frontend/src/layout/opening.js";
 import { visibleOf } from "../../frontend/src/layout/visible.js";
-import { bytesText, measured, savedBytes } from "../../frontend/src/measure.js";
+import { keptFor, measured } from "../../frontend/src/measure.js";
+import { bytesText } from "../../frontend/src/number.js";
 import { pathBetween } from "../../frontend/src/path.js";
 import { search } from "../../frontend/src/search.js";
 import { readStep } from "../../frontend/src/wire.js";
@@ -68,11 +69,28 @@ test("a closed group has the largest gradient of what is inside, and one that is
   assert.equal(measured("gradient", seen({ grads: { n3: scalar(1e5) } })).items.get("n3").alarm, "exploding");
 });
 
-test("bytes for backward are what torch says, or else what the shapes say", () => {
-  const saved = [{ name: "self", node: null, shape: [10, 4], dtype: "torch.float32" }, { name: "dim", node: null, shape: null, dtype: null }];
-  assert.equal(savedBytes(node("a", { saved })), 160);
-  assert.equal(savedBytes(node("a", { saved, saved_bytes: 96 })), 96);
-  assert.equal(savedBytes(node("a")), null);
+test("what several nodes save for backward is there once, and a view is what it is a view of", () => {
+  const saves = (/** @type {string | null} */ of, bytes = 48, output = 0) => ({ name: "self", node: of, output, bytes });
+  const nodes = [
+    node("n0", { kind: "leaf" }),
+    node("n1", { group: "g0", base: "n0", saved: [] }),
+    node("n2", { group: "g0", saved: [saves("n0"), saves("n1"), saves(null, 8)], saved_bytes: 56 }),
+    node("n3", { group: "g0", saved: [saves("n1"), saves("n2", 4, 1), saves(null, 0)], saved_bytes: 52 }),
+  ];
+  const groups = [{ id: "g0", parent: null, kind: "module", label: "m" }];
+  const graph = graphOf({ nodes, groups, edges: edges("n0>n1 n0>n2 n1>n2 n2>n3") });
+  const kept = [...keptFor(graph.nodes.values(), graph).values()];
+  assert.deepEqual(kept.map(({ bytes, of }) => [bytes, of?.id]), [[48, "n0"], [8, undefined], [4, "n2"]]);
+  const hierarchy = hierarchyOf(graph);
+  const figures = (/** @type {Set<string>} */ open) =>
+    measured("saved", { graph, hierarchy, step: stepOf({}), visible: visibleOf(graph, hierarchy, open, null) });
+  const closed = figures(new Set([""]));
+  assert.equal(closed.items.get("g0").text, "60 B");
+  assert.equal(closed.items.has("n0"), false);
+  const open = figures(new Set(["", "g0"]));
+  assert.deepEqual(["n1", "n2", "n3"].map((id) => open.items.get(id)?.value), [undefined, 56, 52]);
+  // n0 to the group's border, from there to n2, n1 to n2, n2 to n3
+  assert.deepEqual([...open.segments.values()].map(({ value }) => value), [48, 48, 48, 4]);
   assert.equal(bytesText(160), "160 B");
   assert.equal(bytesText(3_145_728), "3.1 MB");
 });

@@ -99,6 +99,21 @@ def test_several_outputs_keep_their_own_values_and_gradients(trace: Any) -> None
     assert told.grad("x") == [0.0, 1.0, 1.0, 0.0]
 
 
+def test_gradients_of_outputs_behind_one_that_has_none_are_told_as_theirs(trace: Any) -> None:
+    told = trace(
+        "a = torch.tensor([[4.0, 3.0], [6.0, 3.0]], requires_grad=True)\np, l, u = torch.linalg.lu(a)\n"
+        "l.retain_grad()\nu.retain_grad()\nloss = (u @ l).sum()\nloss.backward()"
+    )
+    node, step = told.node("l"), told.step()
+    wanted = {1: told.namespace["l"].grad.flatten().tolist(), 2: told.namespace["u"].grad.flatten().tolist()}
+    none, *found = step.output_grads[node.id]
+    assert none is None
+    assert [summary.values for summary in found] == [*wanted.values()]
+    edges = [e for e in told.graph().edges if e.source == node.id]
+    assert [e.source_output for e in edges] == [2, 1]
+    assert {e.source_output: step.edge_grads[e.id].values for e in edges} == wanted
+
+
 def test_split_sends_each_piece_its_own_gradient(trace: Any) -> None:
     told = trace(
         "x = torch.arange(4.0, requires_grad=True)\np, q = x.split(2)\n"

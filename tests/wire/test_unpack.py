@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from backend.errors import WireError
+from backend.schema import Totals
 from backend.wire.messages import (
     CheckedElementRecord,
     DoneMessage,
@@ -74,6 +75,12 @@ GRAPHS = [
     ({"nodes": node(1, group="nobody")}, "n1 is in group 'nobody'"),
     ({"nodes": node(1, op="x" * 2000)}, "op of 2000 characters"),
     ({"nodes": node(1, saved=[{"name": "self", "node": "n99"}])}, "n1 saves 'n99'"),
+    ({"nodes": node(1, saved=[{"name": "self", "bytes": -8}])}, "n1 has impossible sizes: [-8]"),
+    ({"nodes": node(1, base="n99")}, "n1 lies in the memory of 'n99'"),
+    ({"nodes": node(1, elements=-1)}, "n1 has impossible sizes"),
+    ({"nodes": node(1, saved_bytes=2**63)}, "n1 has impossible sizes"),
+    ({"parameters": -1}, "'g' has impossible sizes"),
+    ({"groups": [Group(id="m", kind="loop", label="", saved_tensors=2**63)]}, "'m' has impossible sizes"),
     ({"nodes": node(1, next_functions=[{"name": "F", "node": "n99"}])}, "n1 has a next function of 'n99'"),
     ({"edges": edge(id="e1")}, "edge 0 calls itself 'e1'"),
     ({"edges": edge(source="n9")}, "e0 goes from 'n9' to 'n1'"),
@@ -292,4 +299,5 @@ def test_too_many_messages_are_refused() -> None:
 def test_the_graph_message_has_no_field_that_is_not_checked() -> None:
     """A new field must be thought of here: say below how it is checked."""
     checked = {"id", "nodes", "edges", "groups", "slots", "floats", "doubles", "events", "updates", "brief"}
+    checked |= set(Totals.model_fields)
     assert set(GraphMessage.__struct_fields__) == checked

@@ -38,7 +38,11 @@ export class PictureOnStage {
       onSelect,
       headRoom: () => 30,
       isPresented: () => document.body.classList.contains("presenting"),
-      onToggle: (group) => store.send({ type: "toggle", graph: subjectOf(store.state)?.graph.id ?? "", group }),
+      onToggle: (group) => {
+        const graph = subjectOf(store.state)?.graph;
+        store.send({ type: "toggle", graph: graph?.id ?? "", group });
+        if (graph?.groups.has(group)) store.send({ type: "select", selection: { type: "group", id: group } });
+      },
     });
     fillLegend(part("legend"));
     this.#wireZoom();
@@ -157,6 +161,7 @@ export class PictureOnStage {
     if (!subject) return;
     const items = new Set();
     const edges = new Set();
+    if (selection?.type === "group") items.add(selection.id);
     if (selection?.type === "node") items.add(shownBy?.get(selection.id) ?? selection.id);
     if (selection?.type === "edge" || selection?.type === "edges") for (const id of selection.id.split(" ")) edges.add(id);
     if (selection?.type === "line") {

@@ -6,7 +6,7 @@ import { countText, durationText, numberText } from "../number.js";
 import { stepText } from "../run.js";
 import { nodeTitle } from "../stage/card.js";
 import { contributions, lossName, sumText } from "../stage/contribution.js";
-import { gradText, shapeText, valueText } from "../tensor.js";
+import { gradText, shapeText } from "../tensor.js";
 import { edgesView, edgeView } from "./edges.js";
 import { checkCard } from "./gradcheck.js";
 import { updateCard, updatesCard } from "./learning.js";
@@ -14,6 +14,7 @@ import { noGradCard } from "./nograd.js";
 import { originCard } from "./origin.js";
 import { card, facts, link, tensorBody } from "./pieces.js";
 import { ruleCard } from "./rules.js";
+import { groupView, isMeta, nodeSizeRows, partsCard, savedCard, totalRows } from "./sizes.js";
 import { html, nothing, render } from "./template.js";
 
 /**
@@ -44,6 +45,8 @@ function content(subject, selection) {
   const node = selection?.type === "node" ? subject.graph.nodes.get(selection.id) : undefined;
   if (node) return nodeView(node, subject);
   if (selection?.type === "edges") return edgesView(selection.id.split(" "), subject);
+  const group = selection?.type === "group" ? subject.graph.groups.get(selection.id) : undefined;
+  if (group) return groupView(group, subject);
   const edge = selection?.type === "edge" ? subject.graph.edges.get(selection.id) : undefined;
   return edge ? edgeView(edge, subject) : overview(subject);
 }
@@ -69,6 +72,7 @@ function nodeView(node, subject) {
       ["shape", value ? `${shapeText(value.shape)}${value.shape.length === 0 ? " (scalar)" : ""}` : ""],
       ["dtype", value?.dtype],
       ["device", value?.device],
+      ...nodeSizeRows(node, subject),
       ["is_leaf", truth(node.is_leaf)],
       ["requires_grad", truth(node.requires_grad)],
       ["grad_fn", node.grad_fn ?? "None"],
@@ -116,25 +120,6 @@ function gradientBody(node, gradient, { graph, step }) {
  * @param {GraphNode} node
  * @param {Subject} subject
  */
-function savedCard(node, subject) {
-  if (node.saved.length === 0) return nothing;
-  return card(
-    "Saved for backward",
-    facts(
-      node.saved.map((saved) => {
-        const tensor = saved.node === null ? undefined : subject.step.values.get(saved.node);
-        const shape = saved.shape ? shapeText(saved.shape) : "";
-        const text = tensor ? valueText(tensor) : (saved.text ?? shape);
-        return [saved.name, html`${link(saved.node, subject)}${saved.node === null ? "" : " = "}<span class="value">${text}</span>`];
-      }),
-    ),
-  );
-}
-
-/**
- * @param {GraphNode} node
- * @param {Subject} subject
- */
 function nextCard(node, subject) {
   if (node.next_functions.length === 0) return nothing;
   const rows = node.next_functions.map(
@@ -143,13 +128,9 @@ function nextCard(node, subject) {
   return card("next_functions", html`<ol class="next">${rows}</ol>`);
 }
 
-/** @param {StepModel} step */
-function isMeta({ values }) {
-  return values.size > 0 && [...values.values()].every(({ device }) => device === "meta");
-}
-
 /** @param {Subject} subject */
-function overview({ run, graph, step, onSelect }) {
+function overview(subject) {
+  const { run, graph, step, onSelect } = subject;
   const nodes = [...graph.nodes.values()];
   const count = (/** @type {(node: GraphNode) => boolean} */ test) => nodes.filter(test).length;
   const leaves = nodes.filter((node) => node.kind === "leaf");
@@ -163,11 +144,13 @@ function overview({ run, graph, step, onSelect }) {
       ["data", count((node) => node.kind === "data") || ""],
       ["breaks", breaks ? `the gradient stops at ${countText(breaks, "place")}` : ""],
       ["edges", graph.edges.size.toLocaleString("en-US")],
+      ...totalRows(graph.totals, nodes, subject),
       ["values", isMeta(step) ? "none: on the meta device tensors have shapes only" : ""],
       [lossName(graph, step) === "L" ? "loss" : lossName(graph, step), step.loss === null ? "" : html`<span class="value">${numberText(step.loss)}</span>`],
     ])}
     ${gradientCard(leaves, step)}
     ${updatesCard(step, graph, (id) => onSelect({ type: "node", id }))}
+    ${partsCard([...graph.groups.values()].filter(({ parent }) => parent === null), subject)}
     ${run.timings.total > 0 ? card("Where the time went", facts(timeRows(run))) : nothing}
     <p class="quiet hint">Choose a node or an edge to see its value, its gradient and the chain rule there.</p>
   `;
