@@ -33,9 +33,6 @@ _PLAIN: Final = frozenset({int, float, complex, bool, str, bytes, type(None), to
 PAUSE_SECONDS: Final = 0.5
 """Between two looks at the names while the snippet runs."""
 
-SOON_SECONDS: Final = 0.05
-"""The same where a structure has come that is new."""
-
 SHARE: Final = 20
 """A look that took long is followed by a pause of so many times that."""
 
@@ -75,10 +72,9 @@ class Bindings:
         self._rest = 0.0
 
     def turn(self, *, fresh: bool) -> None:
-        """A step is over; `fresh` if its structure was new. Tells what is new, if it is time to."""
+        """A step is over; `fresh` if its structure was new. Tells what is new then, or if it is time to."""
         started = perf_counter()
-        pause = SOON_SECONDS if fresh else PAUSE_SECONDS
-        if started - self._looked < max(pause, self._rest):
+        if not fresh and started - self._looked < max(PAUSE_SECONDS, self._rest):
             return
         for message in self._found(at_end=False):
             if self._is_news(message):
@@ -190,8 +186,9 @@ def brief(held: Any) -> str:
     """Repr in one short line; for a module, its class and sizes."""
     if issubclass(type(held), torch.nn.Module):
         return type_of(held)
-    if issubclass(type(held), torch.optim.Optimizer):
-        return type(held).__name__
+    kind: Any = type(held)
+    if issubclass(kind, torch.optim.Optimizer) or kind.__repr__ is object.__repr__:
+        return str(kind.__name__)
     try:
         text = " ".join(repr_of(held, _WIDTH).split())
     except Exception as error:  # a learner's __repr__ may do anything

@@ -120,6 +120,8 @@ export class Series {
 export class Curves {
   /** @type {Map<string, Series>} */
   #series = new Map();
+  /** Names that alone held the loss of an iteration, and of how many. @type {Map<string, number>} */
+  #losses = new Map();
   #points = 0;
   #limit;
   /** @type {WeakMap<GraphModel, {node: string, name: string}[]>} */
@@ -135,6 +137,12 @@ export class Curves {
   /** @returns {Series | undefined} */
   get loss() {
     return this.#series.get("loss loss");
+  }
+
+  /** @returns {Series[]} where backward starts from several losses in turn, one for each; else none */
+  get losses() {
+    const names = [...this.#losses].filter(([, times]) => times > 1).map(([name]) => name);
+    return names.length > 1 ? names.flatMap((name) => this.#series.get(`scalar ${name}`) ?? []) : [];
   }
 
   /** How many numbers are held. */
@@ -164,6 +172,9 @@ export class Curves {
     for (const [name, value] of Object.entries(loops)) this.#set("loop", name, index, typeof value === "number" ? value : NaN);
     if (loss !== null) this.#set("loss", "loss", index, loss);
     for (const [name, value] of Object.entries(values)) this.#set("scalar", name, index, value);
+    if (loss === null) return;
+    const [name, ...more] = Object.keys(values).filter((key) => Math.fround(values[key] ?? NaN) === Math.fround(loss));
+    if (name !== undefined && more.length === 0) this.#losses.set(name, (this.#losses.get(name) ?? 0) + 1);
   }
 
   /**

@@ -120,6 +120,19 @@ export function stepText({ iterations }, index) {
 }
 
 /**
+ * @param {Run} run
+ * @param {number} index of a step
+ * @returns {string} what the variables of the loops around it count: `epoch 3 · batch 2`; "" outside of loops
+ */
+export function turnText({ curves }, index) {
+  const turns = curves.of("loop").flatMap((series) => {
+    const number = series.at(index);
+    return number === undefined || Number.isNaN(number) ? [] : [`${series.name} ${number}`];
+  });
+  return turns.join(" \u00b7 ");
+}
+
+/**
  * @param {State} state
  * @param {Run} run a new one, or more of the same
  * @returns {State} what was open or selected stays so where the structure is the same

@@ -122,3 +122,22 @@ test("an axis ends where the run will, once that is in sight, and else where wha
   assert.equal(reach(49_999, 1_000_000), 100_000);
   assert.equal(reach(50_000, 1_000_000), 1_000_000);
 });
+
+test("several losses in turn are a line each, and one under two names is one", () => {
+  const turns = new Curves();
+  for (let i = 0; i < 6; i += 1) {
+    const [fit, penalty] = [10 - (i >> 1), 1 / (1 + (i >> 1))];
+    turns.addScalars(scalars(i, i % 2 ? penalty : fit, { fit, penalty, lr: 0.1, last: i % 2 ? penalty : 7 }));
+  }
+  assert.deepEqual(seriesOf(turns, "loss").map(({ name }) => name), ["loss"], "penalty and last cannot be told apart");
+  const clear = new Curves();
+  for (let i = 0; i < 6; i += 1) {
+    const [fit, penalty] = [10 - (i >> 1), 1 / (1 + (i >> 1))];
+    clear.addScalars(scalars(i, i % 2 ? penalty : fit, { fit, penalty, lr: 0.1 }));
+  }
+  assert.deepEqual(seriesOf(clear, "loss").map(({ name, length }) => [name, length]), [["fit", 6], ["penalty", 6]]);
+  assert.deepEqual(seriesOf(clear, "parameters"), []);
+  const alias = new Curves();
+  for (let i = 0; i < 6; i += 1) alias.addScalars(scalars(i, 6 - i, { loss: 6 - i, best: 6 - i, total: i }));
+  assert.deepEqual(seriesOf(alias, "loss").map(({ name }) => name), ["loss"]);
+});

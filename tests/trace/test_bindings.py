@@ -45,9 +45,8 @@ def messages(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> Frames:
     """The messages of a run that looks at its names after every step, and does not rest."""
     monkeypatch.setattr(bindings, "SHARE", 0)
 
-    def run(code: str, pause: float = 0.0, soon: float = 0.0) -> list[Any]:
+    def run(code: str, pause: float = 0.0) -> list[Any]:
         monkeypatch.setattr(bindings, "PAUSE_SECONDS", pause)
-        monkeypatch.setattr(bindings, "SOON_SECONDS", soon)
         frames: list[bytes] = []
         streams, main = (sys.stdout, sys.stderr), sys.modules["__main__"]
         try:
@@ -92,9 +91,10 @@ def test_what_is_no_tensor_is_told_when_it_has_changed(messages: Frames) -> None
 
 
 def test_in_between_it_rests(messages: Frames) -> None:
-    told = messages(LOOP, pause=3600.0, soon=3600.0)
+    told = messages(LOOP, pause=3600.0)
     assert [m.text for m in named("total", told)] == ["1.5", "6.0"]
     assert [m.step for m in named("loss", told)] == [0, 3]
+    assert {m.step for m in named("loss", messages(BRANCHES, pause=3600.0))} == {0, 1, 4, 5}
 
 
 def test_no_repr_of_the_learner_s_own_is_asked_while_the_snippet_runs(messages: Frames) -> None:

@@ -6,7 +6,7 @@
 /** @import {Figure, Plot} from "./plot.js" */
 
 import { countText, numberText } from "../number.js";
-import { stepText } from "../run.js";
+import { stepText, turnText } from "../run.js";
 import { align, firstOdd, inWords, logHelps, reach, sample, seriesOf, TABS } from "./lines.js";
 import { html, nothing, render } from "./template.js";
 
@@ -225,7 +225,8 @@ export class Charts {
     const { run, step } = /** @type {Shown} */ (this.#shown);
     const label = TABS.find(([name]) => name === tab)?.[1] ?? "";
     const loss = run.curves.loss?.at(step);
-    const text = `${stepText(run, step)}${loss === undefined ? "" : `, loss ${numberText(loss)}`}`;
+    const turn = turnText(run, step);
+    const text = [stepText(run, step), ...(turn ? [turn] : []), ...(loss === undefined ? [] : [`loss ${numberText(loss)}`])].join(", ");
     return html`<div
         class="plot" tabindex="0" role="slider" aria-label="${label} by step" aria-describedby="chart-words"
         aria-valuemin="1" aria-valuemax=${run.iterations} aria-valuenow=${step + 1} aria-valuetext=${text}

@@ -3,7 +3,7 @@
 /** @import {GraphModel, GraphNode, Run, Selection, StepModel, Tensor} from "../model.d.ts" */
 
 import { countText, durationText, numberText } from "../number.js";
-import { stepText } from "../run.js";
+import { stepText, turnText } from "../run.js";
 import { nodeTitle } from "../stage/card.js";
 import { contributions, lossName, sumText } from "../stage/contribution.js";
 import { gradText, shapeText } from "../tensor.js";
@@ -139,6 +139,7 @@ function overview(subject) {
   return html`
     <h2><span class="name">${run.looping ? stepText(run, step.index) : "This run"}</span></h2>
     ${facts([
+      ["in loop", turnText(run, step.index)],
       ["ops", count((node) => node.kind === "op").toLocaleString("en-US")],
       ["leaves", leaves.length ? `${leaves.length.toLocaleString("en-US")} with ${countText(numbers, "number")} to learn` : "none"],
       ["data", count((node) => node.kind === "data") || ""],

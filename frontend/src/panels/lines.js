@@ -27,8 +27,9 @@ export const TABS = [
  */
 export function seriesOf(curves, tab) {
   if (tab === "gradients") return curves.of("gradient");
-  if (tab === "loss") return curves.of("loss");
-  const scalars = curves.of("scalar").filter((series) => moves(series) && !isLoss(series, curves.loss));
+  const { losses } = curves;
+  if (tab === "loss") return losses.length > 0 ? losses : curves.of("loss");
+  const scalars = curves.of("scalar").filter((series) => moves(series) && !isLoss(series, curves.loss) && !losses.includes(series));
   const lengths = new Map(scalars.map(({ name, length }) => [name, length]));
   const parameters = curves.of("parameter").filter(({ name, length }) => length >= (lengths.get(name) ?? 0));
   const names = new Set(parameters.map(({ name }) => name));

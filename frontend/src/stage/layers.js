@@ -14,7 +14,7 @@ import { svg } from "./svg.js";
 
 /**
  * @typedef {{card: Card, box: Box, element: SVGGElement}} NodeDrawn
- * @typedef {{box: Box, frame: SVGRectElement, header: SVGGElement}} FrameDrawn
+ * @typedef {{container: Container, box: Box, frame: SVGRectElement, header: SVGGElement}} FrameDrawn
  * @typedef {{drawn: DrawnSegment, carried: Carried, lines: SVGGElement, label: SVGGElement | null}} EdgeDrawn
  */
 
@@ -116,7 +116,8 @@ export class Layers {
    */
   #frame(id, box, containers) {
     const known = this.frames.get(id);
-    if (!known) return { box, ...drawFrame(/** @type {Container} */ (containers.get(id)), box) };
+    const container = /** @type {Container} */ (containers.get(id));
+    if (!known || !sameFrame(known.container, container)) return { container, box, ...drawFrame(container, box) };
     moveFrame(known, box);
     return { ...known, box };
   }
@@ -182,6 +183,16 @@ function sameHeat(a, b) {
   if (a === null || b === null) return a === b;
   if (a.rows !== b.rows || a.columns !== b.columns || a.written !== b.written || a.scale !== b.scale) return false;
   return a.cells.every((cell, i) => Object.is(cell, b.cells[i]));
+}
+
+/**
+ * Two structures may call different groups by the same id.
+ *
+ * @param {Container} a
+ * @param {Container} b
+ */
+function sameFrame(a, b) {
+  return a.kind === b.kind && a.label === b.label && a.detail === b.detail && a.depth === b.depth;
 }
 
 /**
