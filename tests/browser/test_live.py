@@ -218,16 +218,20 @@ def running(served: Served) -> int:
     return count
 
 
+def until_idle(served: Served) -> None:
+    until = time.monotonic() + 60
+    while running(served) > 0:
+        assert time.monotonic() < until, "the run goes on"
+        time.sleep(0.05)
+
+
 def test_closing_the_tab_ends_a_run_that_nobody_else_follows(open_page: Open) -> None:
     with serve(grace_seconds=0.2, cpu_seconds=300, wall_seconds=600) as served:
         page = start(open_page(url=served.url), ENDLESS)
         at_least(page, 5)
         assert running(served) == 1
         page.close()
-        until = time.monotonic() + 60
-        while running(served) > 0:
-            assert time.monotonic() < until, "the run goes on without its page"
-            time.sleep(0.05)
+        until_idle(served)
 
 
 def test_a_run_that_another_follows_outlives_the_tab(open_page: Open) -> None:
@@ -249,10 +253,7 @@ def test_a_run_that_another_follows_outlives_the_tab(open_page: Open) -> None:
             page.close()
             time.sleep(1)  # longer than the grace
             assert running(served) == 1
-        until = time.monotonic() + 60
-        while running(served) > 0:
-            assert time.monotonic() < until, "the run goes on without anybody"
-            time.sleep(0.05)
+        until_idle(served)
 
 
 def test_busy_server_says_when_to_come_back(open_page: Open) -> None:
@@ -264,6 +265,7 @@ def test_busy_server_says_when_to_come_back(open_page: Open) -> None:
         expect(trouble).to_contain_text(re.compile(r"Try again in \d+ second"))
         assert screen.words(screen.node("z"))[1] == "z = 20.0"
         served.client.delete(busy["cancel"])
+        until_idle(served)
         trouble.get_by_role("button").click()
         expect(trouble).to_have_count(0)
         screen.wait()
