@@ -6,6 +6,7 @@
 
 import { parse, parts } from "./expression.js";
 import { numberText } from "./number.js";
+import { summedText } from "./stage/contribution.js";
 import { gradText, isScalar, shapeText } from "./tensor.js";
 
 /**
@@ -22,6 +23,7 @@ import { gradText, isScalar, shapeText } from "./tensor.js";
  * @property {boolean} formula false: only what computes it, and from what, is known
  * @property {Term[]} terms `= 1.0 · 5.0 = 5.0`; empty without a gradient in this step
  * @property {number} place of the input, as edges count them
+ * @property {string} summed `summed over dim 0: [3, 4] → [4]` where the input was broadcast, else ""
  * @property {string} wanted what the gradient is of: the input's name
  * @typedef {{tensor: Tensor, role: Role}} Known
  */
@@ -65,6 +67,7 @@ export function chainRules(node, graph, step) {
       formula: derivative.kind !== "function",
       terms: result ? filledIn(derivative, known, result) : [],
       place: derivative.target_input,
+      summed: summedText(edge, step),
       wanted: source?.names.at(-1) ?? derivative.input,
     };
   });

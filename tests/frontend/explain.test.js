@@ -3,6 +3,9 @@ import { test } from "node:test";
 
 import { chainRules } from "../../frontend/src/explain.js";
 import { parse } from "../../frontend/src/expression.js";
+import { hierarchyOf } from "../../frontend/src/layout/hierarchy.js";
+import { summedText } from "../../frontend/src/stage/contribution.js";
+import { sceneOf } from "../../frontend/src/stage/scene.js";
 import { readStep } from "../../frontend/src/wire.js";
 import { edges, node, runOf, scalar } from "./graphs.js";
 
@@ -76,4 +79,26 @@ test("rules are parsed as Python reads them, and nothing else is", () => {
   assert.equal(parse("x.mean([0, 2], keepdim=True)")?.kind, "call");
   assert.equal(parse("tensors[1] * 2")?.kind, "binary");
   for (const odd of ["", "a +", "a b", "f(", "a; b", "(a", "a.sum(0"]) assert.equal(parse(odd), null, odd);
+});
+
+test("an input that was broadcast says what is summed, in the rule and on the line", () => {
+  const rule = { input: "other", target_input: 1, text: "grad.sum(0)", words: "", latex: "", source: "", kind: "formula" };
+  const [plain, broadcast] = edges("n0>n2 n1>n2");
+  const graph = {
+    nodes: [node("n0"), node("n1", { names: ["b"] }), node("n2", { inputs: ["self", "other"], derivatives: [rule] })],
+    edges: [{ ...plain, summed: [] }, { ...broadcast, summed: [0, 1] }],
+  };
+  const numbers = { n2: tensor([3, 4, 1], null) };
+  const run = runOf(graph);
+  const model = run.graphs.get("g");
+  const step = readStep({
+    index: 0, graph: "g", events: [], outputs: {}, values: numbers, grads: {}, edge_grads: { e0: scalar(1), e1: tensor([1], [12]) },
+    leaf_grads: {}, loss: null, loss_node: null, updates: [],
+  });
+  const said = "summed over dim 0 and dim 1: [3, 4, 1] \u2192 [1]";
+  assert.equal(chainRules(model.nodes.get("n2"), model, step)[0].summed, said);
+  assert.equal(summedText(model.edges.get("e0"), step), "");
+  const hierarchy = hierarchyOf(model);
+  const { carried } = sceneOf(model, hierarchy, step, new Set([""]), { steady: false, room: 1000 });
+  assert.deepEqual([...carried.values()].map(({ label, summed }) => [label.startsWith("\u03a3 "), summed]), [[false, ""], [true, said]]);
 });

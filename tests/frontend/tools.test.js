@@ -8,6 +8,7 @@ import { keptFor, measured } from "../../frontend/src/measure.js";
 import { bytesText } from "../../frontend/src/number.js";
 import { pathBetween } from "../../frontend/src/path.js";
 import { search } from "../../frontend/src/search.js";
+import { cardOf } from "../../frontend/src/stage/card.js";
 import { readStep } from "../../frontend/src/wire.js";
 import { chain, edges, graphOf, node, scalar } from "./graphs.js";
 
@@ -93,6 +94,16 @@ test("what several nodes save for backward is there once, and a view is what it 
   assert.deepEqual([...open.segments.values()].map(({ value }) => value), [48, 48, 48, 4]);
   assert.equal(bytesText(160), "160 B");
   assert.equal(bytesText(3_145_728), "3.1 MB");
+});
+
+test("a closed group counts the numbers in its parameters, or else its leaves", () => {
+  const nodes = [node("n0", { kind: "leaf", group: "g0" }), node("n1", { group: "g0" }), node("n2", { group: "g0" })];
+  const subtitle = (/** @type {number} */ parameters) => {
+    const graph = graphOf({ nodes, groups: [{ id: "g0", parent: null, kind: "module", label: "m", type: "M", parameters }], edges: [] });
+    return cardOf("g0", { graph, hierarchy: hierarchyOf(graph), step: stepOf({}), steady: false, room: 900 }).subtitle;
+  };
+  assert.equal(subtitle(8_030_261_248), "2 ops \u00b7 8,030,261,248 parameters");
+  assert.equal(subtitle(0), "2 ops \u00b7 1 leaf");
 });
 
 test("all opens level by level and stops before there is too much", () => {

@@ -5,7 +5,7 @@
 
 import { countText } from "../number.js";
 import { nodeTitle } from "../stage/card.js";
-import { sumText } from "../stage/contribution.js";
+import { summedText, sumText } from "../stage/contribution.js";
 import { gradText } from "../tensor.js";
 import { card, facts, link, tensorBody } from "./pieces.js";
 import { html, nothing } from "./template.js";
@@ -22,6 +22,7 @@ export function edgeView(edge, subject) {
   const gradient = step.edgeGrads.get(edge.id);
   const value = step.values.get(edge.source);
   const sum = sumText(edge.source, graph, step);
+  const summed = summedText(edge, step);
   const source = graph.nodes.get(edge.source);
   return html`
     <h2><span class="name">${source ? nodeTitle(source) : ""} → ${nodeTitle(/** @type {GraphNode} */ (graph.nodes.get(edge.target)))}</span>
@@ -33,9 +34,18 @@ export function edgeView(edge, subject) {
     ])}
     ${value ? card("Forward: the value", tensorBody(value, "value")) : nothing}
     ${gradient
-      ? card("Backward: this edge's contribution", html`${tensorBody(gradient, "grad")}${sum ? html`<p class="sum">of ${sum}</p>` : nothing}`)
+      ? card("Backward: this edge's contribution", html`${tensorBody(gradient, "grad")}${sum ? html`<p class="sum">of ${sum}</p>` : nothing}
+        ${summed ? html`<p class="sum" data-summed>${broadcastText(summed)}</p>` : nothing}`)
       : html`<p class="quiet">No gradient came along this edge.</p>`}
   `;
+}
+
+/**
+ * @param {string} summed `summed over dim 0: [3, 4] → [4]`
+ * @returns {string} with why
+ */
+export function broadcastText(summed) {
+  return `${summed}, because forward repeated this input along ${summed.includes(" and ") ? "them" : "it"} (broadcasting)`;
 }
 
 /**

@@ -6,6 +6,7 @@
 
 import { chainRules } from "../explain.js";
 import { numberText } from "../number.js";
+import { broadcastText } from "./edges.js";
 import { formula } from "./formula.js";
 import { card } from "./pieces.js";
 import { html, nothing } from "./template.js";
@@ -21,6 +22,7 @@ export function ruleCard(node, { graph, step }) {
     (rule) => html`<div class="rule" data-rule=${rule.wanted}>
       ${formula(rule.latex)}
       ${rule.terms.length > 0 ? html`<p class="terms">${rule.terms.map(term)}</p>` : nothing}
+      ${rule.summed ? html`<p class="sum" data-summed>${broadcastText(rule.summed)}</p>` : nothing}
       ${rule.words ? html`<p class="rule-words">${rule.words}</p>` : nothing}
       <details class="torchs-words">
         <summary>in torch's words</summary>

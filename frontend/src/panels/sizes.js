@@ -143,7 +143,7 @@ export function partsCard(groups, subject) {
   const telling = groups.filter(({ parameters, saved_bytes: saved }) => parameters > 0 || saved > 0);
   if (telling.length === 0) return nothing;
   const rows = telling.slice(0, LISTED).map((group) => html`<tr>
-    <th scope="row">${groupLink(group.id, subject)}</th>
+    <th scope="row">${groupLink(group.id, subject)} ${group.type === group.label ? "" : group.type}</th>
     <td>${group.parameters > 0 ? thousands(group.parameters) : "\u2013"}</td>
     <td>${group.saved_bytes > 0 ? bytesText(group.saved_bytes) : "\u2013"}</td>
   </tr>`);

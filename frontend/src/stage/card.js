@@ -218,7 +218,9 @@ function groupCard(container, scene) {
   const inside = nodesInside(container, scene.hierarchy);
   const learns = inside.filter((id) => scene.graph.nodes.get(id)?.kind === "leaf").length;
   const made = lastOut(inside, scene);
-  const subtitle = [countText(inside.length - learns, "op"), learns ? countText(learns, "parameter") : ""].filter(Boolean).join(" \u00b7 ");
+  const parameters = scene.graph.groups.get(container.id)?.parameters ?? 0;
+  const held = parameters > 0 ? countText(parameters, "parameter") : learns > 0 ? `${learns} ${learns > 1 ? "leaves" : "leaf"}` : "";
+  const subtitle = [countText(inside.length - learns, "op"), held].filter(Boolean).join(" \u00b7 ");
   const value = made ? shapeOrValue(scene.step.values.get(made)) : "";
   const head = textWidth(title, 15) + (value ? textWidth(`   ${value}`, SMALL_TYPE) : 0);
   const width = Math.max(head, textWidth(tag, SMALL_TYPE), textWidth(subtitle, SMALL_TYPE)) + 54;

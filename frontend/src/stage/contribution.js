@@ -1,9 +1,9 @@
 /** What stands on a line that carried gradients, and beside a node where several meet. */
 
-/** @import {GraphModel, Segment, StepModel, Tensor} from "../model.d.ts" */
+/** @import {GraphEdge, GraphModel, Segment, StepModel, Tensor} from "../model.d.ts" */
 
 import { countText, numberText } from "../number.js";
-import { gradText, isScalar, norm } from "../tensor.js";
+import { gradText, isScalar, norm, shapeText } from "../tensor.js";
 
 /** So many contributions are written out; more are counted. */
 const WRITTEN = 3;
@@ -38,6 +38,31 @@ export function segmentLabel(segment, graph, step, roomy) {
   const whole = contributions(source, graph, step).length === 1;
   if (!whole) return signed(texts[0] ?? "");
   return roomy && name && name.length <= 10 ? `\u2202${lossName(graph, step)}/\u2202${name} ${texts[0]}` : `${texts[0]}`;
+}
+
+/**
+ * What broadcasting on the way forward makes of the gradient on the way back.
+ *
+ * @param {GraphEdge | undefined} edge
+ * @param {StepModel} step
+ * @returns {string} `summed over dim 0: [3, 4] → [4]`; "" where the input was not broadcast, or no gradient came
+ */
+export function summedText(edge, step) {
+  const gradient = edge && step.edgeGrads.get(edge.id);
+  if (!edge?.summed?.length || !gradient) return "";
+  const result = step.values.get(edge.target);
+  const dims = edge.summed.map((dim) => `dim ${dim}`).join(" and ");
+  return `summed over ${dims}${result ? `: ${shapeText(result.shape)} \u2192 ${shapeText(gradient.shape)}` : ""}`;
+}
+
+/**
+ * @param {Segment} segment
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @returns {string} the same for a line, where it stands for one edge
+ */
+export function segmentSummed({ labelled }, graph, step) {
+  return labelled.length === 1 ? summedText(graph.edges.get(/** @type {string} */ (labelled[0])), step) : "";
 }
 
 /**

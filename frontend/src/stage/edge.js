@@ -17,6 +17,7 @@ export const LABEL_HEIGHT = 28;
  * @property {boolean} forward false for the seed, which no data flows into
  * @property {boolean} backward a gradient came along
  * @property {string} label
+ * @property {string} [summed] `summed over dim 0: [3, 4] → [4]`, where the label says Σ
  * @property {boolean} [odd] a gradient that came along is not finite
  * @property {boolean} [cut] the gradient stops here
  */
@@ -149,9 +150,16 @@ function drawLabel(carried, edges, centre) {
       "data-label": edges.join(" "),
       tabindex: 0,
       role: "button",
-      "aria-label": carried.backward ? `gradient ${carried.label}` : carried.label,
+      "aria-label": spoken(carried),
     },
+    ...(carried.summed ? [svg("title", {}, carried.summed)] : []),
     svg("rect", { width, height: LABEL_HEIGHT, rx: LABEL_HEIGHT / 2 }),
     text("label-text", width / 2, 18.5, carried.label, "middle"),
   );
+}
+
+/** @param {Carried} carried @returns {string} what a screen reader says of the label */
+function spoken({ backward, label, summed }) {
+  if (!backward) return label;
+  return summed ? `gradient ${label.replace(/^\u03a3 /, "")}, ${summed}` : `gradient ${label}`;
 }

@@ -9,7 +9,7 @@ import { planOf } from "../layout/plan.js";
 import { SEED, visibleOf } from "../layout/visible.js";
 import { isOddSegment } from "./alarm.js";
 import { cardOf } from "./card.js";
-import { cutLabel, segmentLabel } from "./contribution.js";
+import { cutLabel, segmentLabel, segmentSummed } from "./contribution.js";
 import { LABEL_HEIGHT, labelWidth } from "./edge.js";
 import { headerSize } from "./group.js";
 import { FIRST_SCALE } from "./viewport.js";
@@ -91,8 +91,9 @@ function carry(segment, graph, step, roomy, bare) {
   const backward = segment.edges.some((id) => step.edgeGrads.has(id));
   const cut = backward ? "" : cutLabel(segment, graph);
   if (cut) return { forward: true, backward, label: bare ? "" : cut, cut: true };
-  const label = bare ? "" : segmentLabel(segment, graph, step, roomy);
-  return { forward: true, backward, label, odd: isOddSegment(segment, step) };
+  const summed = bare ? "" : segmentSummed(segment, graph, step);
+  const label = bare ? "" : `${summed ? "\u03a3 " : ""}${segmentLabel(segment, graph, step, roomy)}`;
+  return { forward: true, backward, label, summed, odd: isOddSegment(segment, step) };
 }
 
 /**
