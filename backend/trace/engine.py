@@ -15,7 +15,19 @@ import torch
 from torch.autograd.graph import get_gradient_edge
 
 from backend.trace.recorder import Recorder
-from backend.trace.records import BACKWARD, EDGE_GRAD, FORWARD, GRAD, LEAF_GRAD, Call, EngineNode, Pass, Step, Value
+from backend.trace.records import (
+    BACKWARD,
+    EDGE_GRAD,
+    FORWARD,
+    FUNC_BACKWARD,
+    GRAD,
+    LEAF_GRAD,
+    Call,
+    EngineNode,
+    Pass,
+    Step,
+    Value,
+)
 from backend.trace.saved import saved_of
 from backend.trace.source import learner_site
 
@@ -36,7 +48,7 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
         return result
     if torch._C._functorch.peek_interpreter_stack() is not None:
         # a graph that torch.func makes and takes down again, of wrappers: what can be seen is what it computes
-        with _recorded(recorder, learner_site(2), "backward in torch.func"):
+        with _recorded(recorder, learner_site(2), FUNC_BACKWARD):
             return engine(outputs, *args, **kwargs)
     roots = [o for o in outputs if isinstance(o, torch.Tensor) and o.requires_grad]
     if any(node.leaf is None and node.op is not None for node in recorder.step.engine):

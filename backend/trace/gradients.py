@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import torch
 
 from backend.schema.gradients import Reason
-from backend.trace.journeys import cut_behind, is_cut, way
+from backend.trace.journeys import cut_behind, is_cut, made_with, way
 from backend.trace.names import is_tensor
-from backend.trace.records import Op, Value
+from backend.trace.records import FUNC_BACKWARD, Op, Value
 from backend.wire.messages import GradientMessage
 
 if TYPE_CHECKING:
@@ -227,6 +227,16 @@ class _Asking:
         if item is not None:
             return _item(name, named.line)
         if named.value is not None and named.value.op is not None:
+            gradient = made_with(named.value, FUNC_BACKWARD)
+            line = self._line(gradient)
+            if gradient is not None and line == self._line(named.value.op):
+                return Why(
+                    "func",
+                    f"{name} is a gradient itself: torch.func returned it{f' in line {line}' if line else ''}, and "
+                    "stores none in .grad",
+                    f"Use {name}; for .grad instead, make the input with `requires_grad=True` and call backward()",
+                    line,
+                )
             return Why(
                 "no_requires_grad",
                 f"nothing that {name} was computed from requires a gradient, so autograd recorded nothing",

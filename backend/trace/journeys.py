@@ -10,6 +10,11 @@ def cut_behind(value: Value) -> Op | None:
     return next((op for op in _behind(value) if is_cut(op)), None)
 
 
+def made_with(value: Value, call: str) -> Op | None:
+    """The nearest op behind `value` that belongs to a call of that name."""
+    return next((op for op in _behind(value) if op.call is not None and op.call.name == call), None)
+
+
 def is_cut(op: Op) -> bool:
     """Whether the gradient stops at this op."""
     return any(v.requires_grad for v in op.inputs) and not any(v.requires_grad for v in op.values)

@@ -150,6 +150,10 @@ class Call:
         self.last = first
 
 
+FUNC_BACKWARD = "backward in torch.func"
+"""The call that the ops of a backward inside `torch.func.grad`, `vjp` or `jacrev` belong to."""
+
+
 class Op:
     """One aten op that ran."""
 

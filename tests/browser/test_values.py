@@ -57,7 +57,7 @@ def test_inspector_shows_the_chain_rule_with_numbers(open_page: Open) -> None:
     assert screen.fact("dtype") == "torch.float32"
     assert screen.fact("grad_fn") == "MulBackward0"
     assert screen.fact("is_leaf") == "False"
-    assert (screen.fact("self"), screen.fact("other")) == ("x = 4.0", "y = 5.0")
+    assert (screen.fact("self"), screen.fact("other")) == ("x = 4.0 4 B", "y = 5.0 4 B")
     terms = [" ".join((t or "").split()) for t in screen.page.locator(".terms").all_text_contents()]
     assert terms == ["= 1.0 · 5.0 = 5.0", "= 1.0 · 4.0 = 4.0"]
     assert screen.page.locator(".formula .katex").count() == 2
@@ -174,3 +174,31 @@ def test_a_wrong_backward_is_caught_by_the_check(open_page: Open) -> None:
     screen.page.get_by_role("button", name="Check this gradient").click()
     expect(screen.page.locator(".disagrees")).to_be_visible(timeout=30_000)
     assert screen.page.locator(".check-table tbody td").all_text_contents()[1:3] == ["4.0", "12.0"]
+
+
+def test_a_group_that_is_chosen_tells_its_size_and_the_whole_graph_its_own(open_page: Open) -> None:
+    screen = open_page(
+        "net = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))\nx = torch.randn(32, 4)\n"
+        "loss = net(x).pow(2).mean()\nloss.backward()"
+    )
+    assert screen.fact("parameters") == "131"
+    assert screen.fact("saved").startswith("3.1 kB for backward, in 4 tensors; 704 B of it leaves and data")
+    header = screen.page.locator('[data-group][data-name="Sequential"]')
+    header.dispatch_event("click")
+    expect(screen.page.locator("#inspector-body h2 .name")).to_have_text("Sequential")
+    assert screen.fact("saved").startswith("2.8 kB for backward, in 3 tensors")
+    rows = screen.page.locator("#inspector-body .sizes tbody tr")
+    assert rows.nth(0).inner_text().split() == ["0", "Linear(4,", "16)", "80", "512", "B"]
+    rows.nth(0).locator("button").click()
+    expect(screen.page.locator("#inspector-body h2 .name")).to_have_text("0")
+    assert screen.fact("parameters") == "80"
+
+
+def test_what_broadcasting_makes_backward_sum_is_said(open_page: Open) -> None:
+    screen = open_page(
+        "a = torch.ones(3, 4)\nb = torch.zeros(4, requires_grad=True)\ny = a * 2 + b\nloss = y.sum()\nloss.backward()"
+    )
+    label = screen.page.locator(".label", has_text="Σ")
+    expect(label).to_have_count(1)
+    label.dispatch_event("click")
+    expect(screen.page.locator("[data-summed]")).to_contain_text("summed over dim 0: [3, 4] → [4]")
