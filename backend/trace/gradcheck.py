@@ -14,7 +14,7 @@ from typing import Any, Final
 import torch
 
 from backend.errors import Stopped
-from backend.trace.gradients import Place
+from backend.trace.named import Place
 from backend.trace.rerun import Move, Reached, Rerun, place_of
 from backend.trace.source import Source
 from backend.wire.messages import CheckedElementRecord, CheckedLeafRecord, GradcheckMessage

@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from backend.schema.gradients import Reason
 from backend.trace.journeys import cut_behind, is_cut, made_with, way
-from backend.trace.names import is_tensor
+from backend.trace.named import Named, named_tensors
 from backend.trace.records import FUNC_BACKWARD, Op, Value
 from backend.wire.messages import GradientMessage
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from backend.trace.names import Names
     from backend.trace.recorder import Recorder
     from backend.trace.source import Source
-
-MOST: Final = 400
-"""So many tensors are told of."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +32,10 @@ class Why:
     cause: int | None = None
 
 
-@dataclass(frozen=True)
-class Named:
-    """One tensor under one name. `tensor` is None where it is no longer there."""
-
-    name: str
-    line: int | None
-    value: Value | None
-    tensor: torch.Tensor | None
-
-
 def gradients(names: Names, shown: Mapping[int, Shown], bound: Mapping[int, tuple[str, ...]]) -> Iterator[Any]:
     """A message for each named tensor, in the order of the lines; parameters last."""
     asking = _Asking(names)
-    for named in _named(names, bound):
+    for named in named_tensors(names, bound):
         seen = shown.get(id(named.value)) if named.value is not None else None
         state, why = asking.about(named)
         if why is None and state == "gone":
@@ -64,55 +51,6 @@ def gradients(names: Names, shown: Mapping[int, Shown], bound: Mapping[int, tupl
             suggestion=why.suggestion if why else None,
             cause=why.cause if why else None,
         )
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the picture shows a tensor."""
-
-    node: str
-    step: int
-
-
-def places(names: Names, shown: Mapping[int, Shown]) -> dict[str, Place]:
-    """Name -> where the leaf of that name is."""
-    found: dict[str, Place] = {}
-    for named in _named(names, {}):
-        seen = shown.get(id(named.value)) if named.value is not None else None
-        if seen is not None and named.value is not None and named.value.op is None and named.value.requires_grad:
-            found.setdefault(named.name, Place(seen.node, seen.step))
-    return found
-
-
-def _named(names: Names, bound: Mapping[int, tuple[str, ...]]) -> list[Named]:
-    table = names.recorder.table
-    found: dict[tuple[int, str], Named] = {}
-    for (line, name), value in names.bound.items():
-        if is_tensor(names.namespace.get(name)) or name not in names.namespace:
-            found[line, name] = Named(name, line, value, value.ref())
-    last = {name: line for line, here in sorted(bound.items()) for name in here}
-    for name, held in list(names.namespace.items()):
-        if is_tensor(held) and not name.startswith("_"):
-            line = last.get(name, 0)
-            known = table.get(id(held))
-            current = known if known is not None and known.ref() is held else None
-            earlier = found.get((line, name))
-            if earlier is None or earlier.tensor is not held:
-                found[line, name] = Named(name, line or None, current, held)
-    told = [found[key] for key in sorted(found)]
-    told += _parameters(names, {id(named.tensor) for named in told})
-    return told[:MOST]
-
-
-def _parameters(names: Names, known: set[int]) -> Iterator[Named]:
-    modules = {n: m for n, m in list(names.namespace.items()) if issubclass(type(m), torch.nn.Module)}
-    for variable, module in modules.items():
-        for path, parameter in module.named_parameters():
-            if id(parameter) not in known:
-                known.add(id(parameter))
-                value = names.recorder.table.get(id(parameter))
-                held = value if value is not None and value.ref() is parameter else None
-                yield Named(f"{variable}.{path}", None, held, parameter)
 
 
 class _Asking:

@@ -29,10 +29,11 @@ from backend.trace.bindings import Bindings
 from backend.trace.build import Builder
 from backend.trace.engine import survey
 from backend.trace.gradcheck import Gradcheck
-from backend.trace.gradients import gradients, places
+from backend.trace.gradients import gradients
 from backend.trace.groups import Calls
 from backend.trace.iterations import Iterations, has_loops
 from backend.trace.loops import Loops
+from backend.trace.named import places
 from backend.trace.names import Names, is_tensor
 from backend.trace.notices.caution import Told
 from backend.trace.notices.lookout import Lookout
