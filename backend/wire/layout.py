@@ -69,19 +69,23 @@ def check_slots(graph: GraphMessage) -> None:
         WireError: names the slot and what is wrong with it.
     """
     seen: set[tuple[int, int, int]] = set()
-    dtypes: set[str] = set()
+    looks: dict[tuple[object, ...], int] = {}
+    lengths: list[int] = []
     for place, slot in enumerate(graph.slots):
         _check_target(place, slot, graph)
         key = (slot.kind, slot.target, slot.output)
         if key in seen:
             raise WireError(f"slot {place} is there twice")
         seen.add(key)
-        if slot.dtype not in dtypes:
+        # most slots of a graph look like one before them
+        look = (slot.dtype, slot.device, slot.count, slot.thumb, *slot.shape)
+        length = looks.get(look)
+        if length is None:
             if DTYPE.fullmatch(slot.dtype) is None:
                 raise WireError(f"slot {place} has dtype {slot.dtype[:40]!r}")
-            dtypes.add(slot.dtype)
-        _check_shape(place, slot)
-    lengths = [slot_length(slot) for slot in graph.slots]
+            _check_shape(place, slot)
+            length = looks[look] = slot_length(slot)
+        lengths.append(length)
     aliases = _check_offsets(graph, [slot.offset for slot in graph.slots], lengths, (graph.floats, graph.doubles))
     if graph.brief is not None:
         _check_brief(graph, graph.brief, lengths, aliases)
