@@ -175,6 +175,8 @@ class _Watched:
         self._unpacker = Unpacker(message_bytes=1 << 30)
         self.roots: list[tuple[torch.Tensor, int]] = []
         self.wanted: Counter[Any] = Counter()
+        self.places: dict[int, int] = {}
+        """Place among the outputs of the call -> place among those of the op that made it."""
 
     def _take(self, step: Any, summaries: Any) -> None:
         for message in self._builder.messages(step, summaries):
@@ -195,6 +197,7 @@ class _Watched:
                 value = self.recorder.value_of(tensor) if passed_through else self.recorder.known(tensor)
                 if value is not None:
                     value.names.append(f"out{place}")
+                    self.places[place] = value.output
             seen = set()
             stack = [t.grad_fn for t in outputs if t.grad_fn is not None]
             while stack:
@@ -216,7 +219,7 @@ class _Watched:
         told = [_Told(graphs[s.graph], s) for s in steps]
         if not told:
             return ["no step was told"] if self.wanted or seen.outputs else []
-        return [*self._missing(told), *self._outputs(told, seen.outputs), *_sums(told[-1], seen, seeds)]
+        return [*self._missing(told), *self._outputs(told, seen.outputs), *_sums(told[-1], seen, seeds, self.places)]
 
     def _missing(self, told: list[_Told]) -> Iterable[str]:
         have: Counter[tuple[str, tuple[int, ...] | None]] = Counter()
@@ -298,7 +301,7 @@ def flat(tensor: torch.Tensor) -> Array:
     return tensor.to(kind).flatten().numpy()
 
 
-def _sums(told: _Told, seen: Outcome, seeds: list[torch.Tensor]) -> Iterable[str]:
+def _sums(told: _Told, seen: Outcome, seeds: list[torch.Tensor], places: dict[int, int]) -> Iterable[str]:
     """The contributions along the edges into each node (and what backward was seeded with) are its gradient."""
     nodes = told.graph.nodes
     parts: dict[tuple[int, int], list[Any]] = {}
@@ -311,7 +314,7 @@ def _sums(told: _Told, seen: Outcome, seeds: list[torch.Tensor]) -> Iterable[str
             seed = SimpleNamespace(shape=tuple(tensor.shape), values=flat(next(roots)))
             node = next((n for n, node in enumerate(nodes) if f"out{place}" in node.names), None)
             if node is not None:
-                parts.setdefault((node, tensor.output_nr if nodes[node].outputs > 1 else 0), []).append(seed)
+                parts.setdefault((node, places[place] if nodes[node].outputs > 1 else 0), []).append(seed)
     for (node, output), summands in parts.items():
         whole = told.grads.get((node, output))
         name = f"n{node} ({nodes[node].op}, {nodes[node].grad_fn})"
