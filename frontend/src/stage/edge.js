@@ -158,8 +158,8 @@ function drawLabel(carried, edges, centre) {
   );
 }
 
-/** @param {Carried} carried @returns {string} what a screen reader says of the label */
+/** @param {Carried} carried @returns {string} what a screen reader says of the label: what it shows, and more */
 function spoken({ backward, label, summed }) {
-  if (!backward) return label;
-  return summed ? `gradient ${label.replace(/^\u03a3 /, "")}, ${summed}` : `gradient ${label}`;
+  const more = summed ? `, ${summed}` : "";
+  return backward ? `gradient ${label}${more}` : label;
 }
