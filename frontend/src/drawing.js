@@ -11,6 +11,9 @@ import { mustOpen, openings } from "./layout/opening.js";
 import { pictureOf } from "./layout/picture.js";
 import { sceneOf } from "./stage/scene.js";
 
+/** Cards stand further apart than this, in pixels. */
+const APART = 28;
+
 /**
  * @typedef {object} Subject
  * @property {GraphModel} graph
@@ -46,7 +49,7 @@ export class Drawing {
    */
   async draw(subject, open) {
     const { visible, cards, carried, plan } = this.#scene(subject, open);
-    const text = `${subject.graph.id} ${JSON.stringify(plan)}`;
+    const text = textOf(subject, plan);
     const kept = this.#last.plan === text ? this.#last.picture : null;
     const picture = kept ?? (await this.#picture(plan, visible, cards));
     this.#last = { plan: text, picture };
@@ -57,19 +60,21 @@ export class Drawing {
    * A graph that is new opens as deep as can be read at once.
    *
    * @param {Subject} subject
-   * @param {(bounds: Size) => boolean} canRead
+   * @param {{canRead: (bounds: Size) => boolean, readableArea: number}} stage
    * @returns {Promise<ReadonlySet<string>>}
    * @throws as `draw`
    */
-  async firstOpening(subject, canRead) {
+  async firstOpening(subject, stage) {
     const hierarchy = this.hierarchy(subject.graph);
     const [closed = new Set([""]), ...deeper] = openings(hierarchy);
     let chosen = closed;
     for (const open of deeper) {
       if (!mustOpen(hierarchy, chosen, open)) {
         const { plan, visible, cards } = this.#scene(subject, open);
-        const { bounds } = await this.#picture(plan, visible, cards);
-        if (!canRead(bounds)) break;
+        if (leastArea(cards) > stage.readableArea) break;
+        const picture = await this.#picture(plan, visible, cards);
+        this.#last = { plan: textOf(subject, plan), picture };
+        if (!stage.canRead(picture.bounds)) break;
       }
       chosen = open;
     }
@@ -93,4 +98,21 @@ export class Drawing {
     const layout = await this.#layouter.request(plan);
     return pictureOf(visible, layout, (item) => cards.get(item) ?? { width: 0, height: 0 });
   }
+}
+
+/**
+ * @param {Subject} subject
+ * @param {LayoutPlan} plan
+ * @returns {string} equal for pictures that are equal
+ */
+function textOf({ graph }, plan) {
+  return `${graph.id} ${JSON.stringify(plan)}`;
+}
+
+/**
+ * @param {Map<string, Card>} cards
+ * @returns {number} that a picture of them takes at least, in its own pixels: what is larger need not be laid out
+ */
+function leastArea(cards) {
+  return [...cards.values()].reduce((sum, { width, height }) => sum + (width + APART) * (height + APART), 0);
 }

@@ -137,7 +137,7 @@ export class PictureOnStage {
     const subject = { graph, step, look };
     const open = state.open.get(graph.id);
     if (!open) {
-      const groups = await this.#drawing.firstOpening(subject, (bounds) => this.#stage.canRead(bounds));
+      const groups = await this.#drawing.firstOpening(subject, this.#stage);
       if (asked === this.#asked) this.#store.send({ type: "open", graph: graph.id, groups });
       return;
     }

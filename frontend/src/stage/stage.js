@@ -142,6 +142,11 @@ export class Stage {
     return this.#viewport.canRead(bounds);
   }
 
+  /** @returns {number} of the largest picture of which all can be read at once, in its own pixels */
+  get readableArea() {
+    return this.#viewport.readableArea;
+  }
+
   /** @param {number} factor */
   zoomBy(factor) {
     this.#viewport.zoomBy(factor);

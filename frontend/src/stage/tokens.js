@@ -1,6 +1,6 @@
 /** What travels along the edges while an event happens: a number, or a small heat map, with a trail behind it. */
 
-/** @import {Tensor} from "../model.d.ts" */
+/** @import {Point, Tensor} from "../model.d.ts" */
 /** @import {Layers} from "./layers.js" */
 /** @import {Score} from "./moment.js" */
 
@@ -13,10 +13,13 @@ import { svg, text } from "./svg.js";
 /** Of one event so many are shown; an op with more inputs is rare. */
 const MOST = 12;
 const HEIGHT = 26;
+/** Pixels between two points of a way, and the most points of one. */
+const FINE = 10;
+const MOST_POINTS = 80;
 const HEAT_ROOM = { width: 40, height: 30 };
 
 /**
- * @typedef {{path: SVGPathElement, trail: SVGPathElement, length: number}} Leg
+ * @typedef {{points: Point[], trail: SVGPathElement, length: number}} Leg points: equally far apart along it
  * @typedef {{element: SVGGElement, legs: Leg[], length: number}} Token
  */
 
@@ -80,14 +83,13 @@ export class Tokens {
     for (const { element, legs, length } of this.#tokens) {
       let gone = part * length;
       let place = null;
-      for (const { path, trail, length: own } of legs) {
+      for (const { points, trail, length: own } of legs) {
         const on = Math.min(Math.max(gone, 0), own);
         trail.setAttribute("stroke-dashoffset", String(own > 0 ? 1 - on / own : 0));
-        if (place === null && gone <= own) place = path.getPointAtLength(on);
+        if (place === null && gone <= own) place = pointAt(points, own > 0 ? on / own : 1);
         gone -= own;
       }
-      const last = legs.at(-1);
-      place ??= last ? last.path.getPointAtLength(last.length) : { x: 0, y: 0 };
+      place ??= legs.at(-1)?.points.at(-1) ?? { x: 0, y: 0 };
       element.setAttribute("transform", `translate(${place.x} ${place.y})`);
     }
   }
@@ -101,7 +103,24 @@ export class Tokens {
 function leg(path, phase) {
   const d = path.getAttribute("d") ?? "";
   const trail = svg("path", { class: `trail ${phase}`, d, pathLength: 1, "stroke-dasharray": "1 2", "stroke-dashoffset": 1 });
-  return { path, trail, length: path.getTotalLength() };
+  const length = path.getTotalLength();
+  const steps = Math.min(MOST_POINTS, Math.ceil(length / FINE) + 1);
+  // Now, not on the way: to ask a path for a point lays the page out anew after every change.
+  const points = Array.from({ length: steps + 1 }, (_, i) => path.getPointAtLength((length * i) / steps));
+  return { points, trail, length };
+}
+
+/**
+ * @param {Point[]} points
+ * @param {number} part of the way, from 0 to 1
+ * @returns {Point}
+ */
+function pointAt(points, part) {
+  const place = part * (points.length - 1);
+  const before = Math.min(Math.floor(place), points.length - 2);
+  const [a, b] = /** @type {[Point, Point]} */ (points.slice(before, before + 2));
+  const rest = place - before;
+  return { x: a.x + (b.x - a.x) * rest, y: a.y + (b.y - a.y) * rest };
 }
 
 /**

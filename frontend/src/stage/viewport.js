@@ -104,6 +104,12 @@ export class Viewport {
     return this.scaleFor(bounds) >= this.#readable();
   }
 
+  /** @returns {number} of the largest picture of which all can be read at once, in its own pixels */
+  get readableArea() {
+    const { roomX, roomY } = this.#room();
+    return (roomX * roomY) / this.#readable() ** 2;
+  }
+
   #readable() {
     return this.#size().presented ? PRESENTED.least : FIRST_SCALE;
   }
