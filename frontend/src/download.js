@@ -1,4 +1,4 @@
-/** What is fetched from the server to be saved: a face for pictures, and the whole trace of a snippet. */
+/** What is fetched from the server on demand: a face for saved pictures, and all elements of a tensor. */
 
 const FACE = new URL("../assets/fonts/jetbrains-mono.woff2", import.meta.url);
 
@@ -35,7 +35,7 @@ export async function fetchValues(code, { step, node, role }) {
  * @returns {Promise<string>} JSON, as `POST /api/graph` answers it
  * @throws {Error} when the server refuses or does not answer
  */
-export async function fetchTrace(code, options = {}) {
+async function fetchTrace(code, options = {}) {
   const headers = { "content-type": "application/json" };
   const response = await fetch("api/graph", { method: "POST", headers, body: JSON.stringify({ code, options }) });
   if (!response.ok) throw new Error(`the server answered ${response.status}`);

@@ -125,7 +125,9 @@ class FramedStep {
     const rows = step.updates ?? this.#plan.updates;
     return {
       index, graph, loss, events, values, grads, edgeGrads, leafGrads,
-      outputs: this.#outputs(buffers),
+      brief: step.brief,
+      outputs: this.#several(SLOT_KINDS.value, buffers),
+      outputGrads: this.#several(SLOT_KINDS.grad, buffers),
       lossNode: this.#plan.nodes[step.loss_node ?? -1]?.id ?? null,
       backwardLine: events.find((event) => event.phase === "backward" && event.line)?.line ?? null,
       updates: rows.map((row) => this.#update(row, step, { values, grads, leafGrads, after }, buffers)),
@@ -172,15 +174,16 @@ class FramedStep {
   }
 
   /**
+   * @param {number} kind
    * @param {Buffers} buffers
    * @returns {Map<string, (Tensor | null)[]>} of nodes with several outputs
    */
-  #outputs(buffers) {
+  #several(kind, buffers) {
     const found = new Map();
     for (const { id, outputs } of this.#plan.nodes) {
       if (outputs < 2) continue;
       const tensors = new Array(outputs).fill(null);
-      for (const slot of this.#slots(SLOT_KINDS.value, id)) tensors[slot.output] = slot.read(buffers);
+      for (const slot of this.#slots(kind, id)) tensors[slot.output] = slot.read(buffers);
       if (tensors.some((tensor) => tensor !== null)) found.set(id, tensors);
     }
     return found;

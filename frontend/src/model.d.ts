@@ -111,9 +111,13 @@ export interface Update {
 export interface StepModel {
   index: number;
   graph: string;
+  /** Of most tensors it tells statistics alone. */
+  brief: boolean;
   values: Map<string, Tensor>;
   outputs: Map<string, (Tensor | null)[]>;
   grads: Map<string, Tensor>;
+  /** Of each output of a node with several. */
+  outputGrads: Map<string, (Tensor | null)[]>;
   edgeGrads: Map<string, Tensor>;
   leafGrads: Map<string, Tensor>;
   loss: number | null;

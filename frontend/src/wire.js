@@ -161,8 +161,10 @@ export function readStep(step) {
     index: step.index,
     graph: step.graph,
     values: revive(step.values),
-    outputs: new Map(Object.entries(step.outputs).map(([id, tensors]) => [id, tensors.map((t) => t && tensorOf(t))])),
+    brief: step.brief ?? false,
+    outputs: reviveSeveral(step.outputs),
     grads: revive(step.grads),
+    outputGrads: reviveSeveral(step.output_grads ?? {}),
     edgeGrads: revive(step.edge_grads),
     leafGrads: revive(step.leaf_grads ?? {}),
     loss: numberOf(step.loss),
@@ -192,6 +194,14 @@ function updateOf({ parameter, name, before, after, gradient, optimizer, hyperpa
  */
 function revive(tensors) {
   return new Map(Object.entries(tensors).map(([id, tensor]) => [id, tensorOf(tensor)]));
+}
+
+/**
+ * @param {Record<string, (TensorSummary | null)[]>} several
+ * @returns {Map<string, (Tensor | null)[]>}
+ */
+function reviveSeveral(several) {
+  return new Map(Object.entries(several).map(([id, tensors]) => [id, tensors.map((one) => one && tensorOf(one))]));
 }
 
 /**

@@ -8,10 +8,10 @@ import struct
 from pathlib import Path
 from xml.etree import ElementTree
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from tests.browser.screen import BLOCKS, EXPRESSION, FFN
+from tests.browser.screen import BLOCKS, EXPRESSION, FFN, TRAINING
 from tests.serving import Served
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -70,3 +70,17 @@ def test_trace_is_what_the_api_answers(open_page: Open, server: Served) -> None:
     answer = server.graph(EXPRESSION)
     assert trace["graphs"] == answer["graphs"]
     assert trace["steps"] == answer["steps"]
+    assert trace["missing"] == []
+
+
+def test_saving_the_trace_runs_nothing_again(open_page: Open) -> None:
+    screen = open_page(TRAINING)
+    asked: list[str] = []
+    screen.page.on("request", lambda request: asked.append(request.url))
+    trace = json.loads(saved(screen.page, "Trace as JSON").read_text("utf-8"))
+    assert [url for url in asked if "/api/" in url] == []
+    assert [step["loss"] for step in trace["steps"]] == [point["loss"] for point in trace["scalars"]]
+    assert len(trace["steps"]) == 6
+    assert trace["status"] == "ok"
+    assert trace["missing"] == ["the loop variables of each iteration"]
+    expect(screen.page.locator("#stage-note")).to_contain_text("Missing: the loop variables")

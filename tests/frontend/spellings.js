@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
+import { answerParts } from "../../frontend/src/answer.js";
 import { FrameReader } from "../../frontend/src/frames.js";
 import { Recording } from "../../frontend/src/recording.js";
 import { messagesOf } from "../../frontend/src/wire.js";
@@ -43,4 +44,20 @@ for (const kind of ["loss", "parameter", "gradient"]) {
   assert.deepEqual(told, b.curves.of(kind).map(({ name, steps, values }) => [name, steps, values]));
   assert.ok(told.length > 0 || kind !== "parameter" || answer.steps.every(({ loss }) => loss === null), `no ${kind}`);
 }
+// What the page saves of the run is the server's answer again; the scalars lack the loop variables, and say so.
+for (const run of [a, b]) {
+  const saved = JSON.parse([...answerParts(run)].join(""));
+  for (const field of ["status", "graphs", "bindings", "output", "result", "problem", "gradients", "notices"]) {
+    assert.deepEqual(saved[field] ?? [], answer[field] ?? [], field);
+  }
+  assert.deepEqual(saved.steps, plain(answer.steps));
+  assert.deepEqual(saved.scalars.map(({ index, loss }) => [index, loss]), b.curves.loss
+    ? answer.scalars.filter(({ loss }) => loss !== null).map(({ index, loss }) => [index, loss]) : []);
+  assert.deepEqual(saved.missing, b.looping ? ["the loop variables of each iteration"] : []);
+}
 process.stdout.write(`${a.steps.length} steps are the same\n`);
+
+/** JSON writes 1.0 and 1 alike in JavaScript, and no key that is undefined. */
+function plain(value) {
+  return JSON.parse(JSON.stringify(value));
+}

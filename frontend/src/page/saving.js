@@ -3,7 +3,8 @@
 /** @import {PictureOnStage} from "./picture.js" */
 /** @import {Store} from "./store.js" */
 
-import { fetchFace, fetchTrace } from "../download.js";
+import { answerParts, missingOf } from "../answer.js";
+import { fetchFace } from "../download.js";
 import { pngOf, svgText } from "../stage/export.js";
 import { part } from "./parts.js";
 
@@ -34,7 +35,9 @@ export function wireSaving(store, picture, say) {
   on("save-json", async () => {
     const { run } = store.state;
     if (!run) throw new Error("nothing was run");
-    offer(new Blob([await fetchTrace(run.lines.join("\n"))], { type: "application/json" }), "chainrule.json");
+    offer(new Blob([...answerParts(run)], { type: "application/json" }), "chainrule.json");
+    const missing = missingOf(run);
+    if (missing.length > 0) say(`Saved what is here. Missing: ${missing.join("; ")}.`);
   });
 }
 
