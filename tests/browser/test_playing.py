@@ -387,3 +387,25 @@ def test_axe_finds_no_violation_at_a_moment_nor_in_a_presentation(open_page: Ope
     press(screen, "p")
     expect(screen.page.locator("body.presenting")).to_have_count(1)
     assert violations(screen.page) == []
+
+
+def test_inspector_tells_what_has_come_so_far(open_page: Open) -> None:
+    screen = open_page(MEETING)
+    inspector = screen.page.locator("#inspector-body")
+    screen.node("b").click()
+    expect(inspector).to_contain_text("sum of 3 contributions: 6.0 + 6.0 + 1.0 = 13.0")
+    goto(screen, 0)
+    screen.node("b").click()
+    expect(inspector.locator("[data-ahead]").last).to_have_text("has not come yet")
+    screen.node("d").click()
+    expect(inspector.locator("[data-ahead]").last).to_have_text("has not come yet")
+    seen = []
+    for event in range(3, 11):
+        goto(screen, event)
+        screen.page.wait_for_timeout(200)
+        said = inspector.locator(".sum, [data-ahead]").all_text_contents()
+        seen.append(" ".join(" ".join(said).replace("\u00a0", " ").split()))
+    assert "of ? + ? + 1.0 = ?" in seen
+    assert "of 6.0 + ? + 1.0 = ?" in seen
+    assert "of 6.0 + 6.0 + 1.0 = ?" in seen
+    assert "sum of 3 contributions: 6.0 + 6.0 + 1.0 = 13.0" in seen

@@ -56,7 +56,7 @@ export function meetingStep(more = {}) {
   const numbers = (/** @type {Record<string, number>} */ record) =>
     new Map(Object.entries(record).map(([id, value]) => [id, scalar(value)]));
   return {
-    index: 0, graph: "g", outputs: new Map(), leafGrads: new Map(), loss: 42, lossNode: "n3", backwardLine: 5,
+    index: 0, graph: "g", brief: false, outputs: new Map(), outputGrads: new Map(), leafGrads: new Map(), loss: 42, lossNode: "n3", backwardLine: 5,
     values: numbers({ n0: 2, n1: 6, n2: 36, n3: 42 }),
     grads: numbers({ n3: 1, n2: 1, n1: 13, n0: 39 }),
     edgeGrads: numbers({ e0: 39, e1: 6, e2: 6, e3: 1, e4: 1 }),

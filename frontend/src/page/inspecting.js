@@ -2,16 +2,24 @@
 
 /** @import {Selection, State} from "../model.d.ts" */
 /** @import {Wish} from "../panels/photo.js" */
+/** @import {Reached} from "../sofar.js" */
+/** @import {Playing} from "./playing.js" */
 /** @import {Store} from "./store.js" */
 
 import { fetchValues } from "../download.js";
 import { showInspector } from "../panels/inspector.js";
+import { soFar } from "../sofar.js";
 import { Checking } from "./checking.js";
 import { part } from "./parts.js";
 import { subjectOf } from "./subject.js";
 
+/** While it plays, what is shown is brought up to the moment no more often than this, in milliseconds. */
+const SELDOM = 150;
+
 /** @type {() => void} */
 let again = () => {};
+/** How far the step has come. @type {Reached | null} */
+let reached = null;
 const checking = new Checking(() => again());
 
 /**
@@ -23,7 +31,28 @@ export function inspect(state, onSelect) {
   const lines = subject?.run.lines ?? [];
   const code = lines.join("\n");
   const asked = { check: checking.of(code), onCheck: () => void checking.ask(code) };
-  showInspector(part("inspector-body"), subject && { ...subject, lines, onSelect, ...asked }, state.selection);
+  const whole = subject && reached ? subject.step : null;
+  const step = subject && (reached ? soFar(subject.step, reached) : subject.step);
+  const shown = subject && step && { ...subject, step, whole, lines, onSelect, ...asked };
+  showInspector(part("inspector-body"), shown, state.selection);
+}
+
+/** @param {Playing} playing what it has reached is all that is shown */
+export function wireMoment(playing) {
+  let last = 0;
+  let timer = 0;
+  const show = () => {
+    timer = 0;
+    last = performance.now();
+    reached = playing.reached;
+    again();
+  };
+  playing.watch(() => {
+    if (timer !== 0 || playing.reached?.events === reached?.events) return;
+    const wait = SELDOM - (performance.now() - last);
+    if (wait > 0) timer = window.setTimeout(show, wait);
+    else show();
+  });
 }
 
 /**

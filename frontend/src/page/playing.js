@@ -14,7 +14,7 @@ import { Timeline } from "../panels/timeline.js";
 import { phasesOf, placed } from "../phases.js";
 import { durations, moved, REST } from "../player.js";
 import { stepText } from "../run.js";
-import { Motion } from "../stage/motion.js";
+import { ARRIVAL, Motion } from "../stage/motion.js";
 import { Score } from "../stage/moment.js";
 import { Attending, SLOW_ENOUGH, STILL } from "./attending.js";
 import { commandOf } from "./keys.js";
@@ -87,6 +87,15 @@ export class Playing {
   /** Where a button that follows a live run goes. */
   get slot() {
     return this.#timeline.slot;
+  }
+
+  /** @returns {import("../sofar.js").Reached | null} how far the step that is shown has come; null in full */
+  get reached() {
+    const { at, progress, full } = this.#position;
+    const told = full ? null : this.#told();
+    if (!told) return null;
+    const made = STILL.matches || this.#pace() < SLOW_ENOUGH || progress >= ARRIVAL;
+    return { events: at + Number(made), leftover: told.leftover };
   }
 
   /** What is said: the place in the step, the sentence about it, and which phase it is of. */

@@ -5,7 +5,7 @@
 
 import { countText } from "../number.js";
 import { nodeTitle } from "../stage/card.js";
-import { summedText, sumText } from "../stage/contribution.js";
+import { partialSum, summedText, sumText } from "../stage/contribution.js";
 import { gradText } from "../tensor.js";
 import { card, facts, link, tensorBody } from "./pieces.js";
 import { html, nothing } from "./template.js";
@@ -18,11 +18,15 @@ const LISTED = 40;
  * @param {Subject} subject
  */
 export function edgeView(edge, subject) {
-  const { graph, step } = subject;
+  const { graph, step, whole } = subject;
   const gradient = step.edgeGrads.get(edge.id);
   const value = step.values.get(edge.source);
-  const sum = sumText(edge.source, graph, step);
-  const summed = summedText(edge, step);
+  const summed = summedText(edge, whole ?? step);
+  const isThere = (/** @type {string} */ id) => step.edgeGrads.has(id);
+  const sum = whole
+    ? partialSum(edge.source, graph, whole, isThere, step.grads.has(edge.source))
+    : sumText(edge.source, graph, step);
+  const none = whole?.edgeGrads.has(edge.id) ? "The gradient has not come along yet." : "No gradient came along this edge.";
   const source = graph.nodes.get(edge.source);
   return html`
     <h2><span class="name">${source ? nodeTitle(source) : ""} → ${nodeTitle(/** @type {GraphNode} */ (graph.nodes.get(edge.target)))}</span>
@@ -36,7 +40,7 @@ export function edgeView(edge, subject) {
     ${gradient
       ? card("Backward: this edge's contribution", html`${tensorBody(gradient, "grad")}${sum ? html`<p class="sum">of ${sum}</p>` : nothing}
         ${summed ? html`<p class="sum" data-summed>${broadcastText(summed)}</p>` : nothing}`)
-      : html`<p class="quiet">No gradient came along this edge.</p>`}
+      : html`<p class="quiet" data-none>${none}</p>`}
   `;
 }
 
@@ -54,7 +58,7 @@ export function broadcastText(summed) {
  * @param {string[]} ids
  * @param {Subject} subject
  */
-export function edgesView(ids, { graph, step, onSelect }) {
+export function edgesView(ids, { graph, step, whole, onSelect }) {
   const edges = ids.flatMap((id) => graph.edges.get(id) ?? []);
   const back = edges.filter(({ id }) => step.edgeGrads.has(id));
   const plain = edges.filter(({ id }) => !step.edgeGrads.has(id));
@@ -65,7 +69,7 @@ export function edgesView(ids, { graph, step, onSelect }) {
       <button class="link" @click=${() => onSelect({ type: "edge", id: edge.id })}>
         ${named(edge.source)} → ${named(edge.target)}
       </button>
-      <span class="grad">${gradient ? gradText(gradient) : "no gradient"}</span>
+      <span class="grad">${gradient ? gradText(gradient) : whole?.edgeGrads.has(edge.id) ? "not yet" : "no gradient"}</span>
     </li>`;
   });
   const more = edges.length - rows.length;

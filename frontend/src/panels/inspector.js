@@ -7,6 +7,7 @@ import { stepText, turnText } from "../run.js";
 import { nodeTitle } from "../stage/card.js";
 import { contributions, lossName, sumText } from "../stage/contribution.js";
 import { gradText, shapeText } from "../tensor.js";
+import { aheadGradient, aheadValue, gradientTitle } from "./ahead.js";
 import { edgesView, edgeView } from "./edges.js";
 import { checkCard } from "./gradcheck.js";
 import { updateCard, updatesCard } from "./learning.js";
@@ -21,7 +22,8 @@ import { html, nothing, render } from "./template.js";
  * @typedef {object} Subject
  * @property {Run} run
  * @property {GraphModel} graph
- * @property {StepModel} step
+ * @property {StepModel} step as far as it has come
+ * @property {StepModel | null} [whole] all of it, at a moment of its playback; null where `step` is all
  * @property {string[]} lines of the snippet that was run
  * @property {(selection: Selection) => void} onSelect
  * @property {import("../page/checking.js").Check | null} [check] of the gradients of this snippet, if it was asked for
@@ -60,7 +62,7 @@ function welcome() {
  * @param {Subject} subject
  */
 function nodeView(node, subject) {
-  const { graph, step } = subject;
+  const { step } = subject;
   const value = step.values.get(node.id);
   const gradient = step.leafGrads.get(node.id) ?? step.grads.get(node.id);
   const line = node.line === null ? "" : (subject.lines[node.line - 1]?.trim() ?? "");
@@ -80,10 +82,12 @@ function nodeView(node, subject) {
       ["names", node.names.length > 1 ? node.names.join(", ") : ""],
       ...attributeRows(node),
     ])}
-    ${noGradCard(node, subject)} ${ruleCard(node, subject)}
-    ${value ? card("Value", tensorBody(value, "value")) : nothing}
+    ${subject.whole ? nothing : noGradCard(node, subject)} ${ruleCard(node, subject)}
+    ${value ? card("Value", tensorBody(value, "value")) : aheadValue(node, subject)}
     ${originCard(node, subject)}
-    ${gradient ? card(`Gradient \u2202${lossName(graph, step)}/\u2202${nodeTitle(node)}`, gradientBody(node, gradient, subject)) : nothing}
+    ${gradient
+      ? card(gradientTitle(node, subject), gradientBody(node, gradient, subject))
+      : aheadGradient(node, subject)}
     ${checkCard(node, subject)} ${updateCard(node.id, step)} ${savedCard(node, subject)} ${nextCard(node, subject)}
   `;
 }

@@ -6,9 +6,11 @@
 import { svg } from "./svg.js";
 
 const MARGIN = 6;
-/** What the tools take of the stage's height, in pixels; on a narrow stage they stand below. */
+/** What the tools take of the stage's height, in pixels; on a narrow page they stand below. */
 const TOOLS = 360;
-const NARROW = 560;
+/** With less than so much left below them, in pixels, the map stands beside them. */
+const LEAST = 110;
+const ROW = matchMedia("(max-width: 900px)");
 
 export class Minimap {
   #host;
@@ -80,8 +82,11 @@ export class Minimap {
   /** @returns {{width: number, height: number}} at most, of the map itself */
   #mapRoom() {
     const { width, height } = this.#stage.size;
-    const below = width < NARROW ? height * 0.36 : height - TOOLS;
-    return { width: Math.min(width * 0.18, 150), height: Math.max(60, Math.min(height * 0.36, below, 240)) };
+    const below = height - TOOLS;
+    const beside = !ROW.matches && below < LEAST;
+    this.#host.classList.toggle("beside", beside);
+    const most = ROW.matches || beside ? height * 0.36 : below;
+    return { width: Math.min(width * 0.18, 150), height: Math.max(60, Math.min(height * 0.36, most, 240)) };
   }
 
   /**
