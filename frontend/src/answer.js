@@ -26,13 +26,14 @@ export function missingOf(run) {
  * @returns {Generator<string>} parts of one JSON text: a long run's is longer than a string can be
  */
 export function* answerParts(run) {
-  const { status, bindings, output, result, problem, gradients, notices, timings } = run;
+  const { status, output, result, problem, gradients, notices, timings } = run;
   yield `{"status": ${JSON.stringify(status)}, "missing": ${JSON.stringify(missingOf(run))},\n"graphs": [`;
   yield* listed([...run.graphs.values()], graphOf);
   yield '],\n"steps": [';
   yield* listed(run.steps, (record) => stepOf(record.read()));
   yield '],\n"scalars": [';
   yield* listed(scalarsOf(run), (scalars) => scalars);
+  const bindings = run.bindings.map(({ nodes: _ours, ...binding }) => binding);
   const rest = { bindings, output, result, problem, gradients, gradcheck: null, notices, timings };
   yield `],\n${JSON.stringify(rest).slice(1)}\n`;
 }
@@ -48,8 +49,8 @@ function* listed(things, read) {
 }
 
 /** @param {GraphModel} model */
-function graphOf({ nodes, edges, groups, into: _into, outOf: _outOf, ...rest }) {
-  return { ...rest, nodes: [...nodes.values()], edges: [...edges.values()], groups: [...groups.values()] };
+function graphOf({ id, totals, nodes, edges, groups }) {
+  return { id, ...totals, nodes: [...nodes.values()], edges: [...edges.values()], groups: [...groups.values()] };
 }
 
 /** @param {StepModel} step */
