@@ -40,16 +40,17 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     `outputs` are the tensors (or gradient edges) that backward starts from; `args` and `kwargs` go to the engine.
     """
     recorder.finish_op()
-    if recorder.skipping:
-        with recorder.paused():
-            result = engine(outputs, *args, **kwargs)
-            loss = _number(outputs[0])
-        recorder.passed_backward(loss)
-        return result
+    coasting = recorder.coasting
     if torch._C._functorch.peek_interpreter_stack() is not None:
         # a graph that torch.func makes and takes down again, of wrappers: what can be seen is what it computes
         with _recorded(recorder, learner_site(2), FUNC_BACKWARD):
             return engine(outputs, *args, **kwargs)
+    if coasting is not None:
+        coasting.backward()
+        if coasting.off:
+            result = engine(outputs, *args, **kwargs)
+            coasting.passed(_number(outputs[0]))
+            return result
     roots = [o for o in outputs if isinstance(o, torch.Tensor) and o.requires_grad]
     if any(node.leaf is None and node.op is not None for node in recorder.step.engine):
         recorder.fork_step()
@@ -61,7 +62,9 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     if roots:
         step.loss = recorder.value_of(roots[0])
     with recorder.paused():  # unpacking a saved result detaches it
-        watch.walk(roots)
+        watch.walk(roots, hooked=step.told)
+        if not step.told:  # or its summaries would say
+            step.number = _number(outputs[0])
     older = {id(leaf) for _, leaf in recorder.grads.values()}
     recorder.backwards += 1
     _remember(recorder, step.loss if roots else None, site, args, kwargs)

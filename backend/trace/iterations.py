@@ -90,7 +90,13 @@ class Iterations:
 
     def begin(self, loop: int) -> None:
         """An iteration of the loop begins in the calling frame."""
-        recorder, frame = self._recorder, id(sys._getframe(1))
+        recorder, caller = self._recorder, sys._getframe(1)
+        self._begin(loop, id(caller))
+        if recorder.coasting is not None:
+            recorder.coasting.begins(caller)
+
+    def _begin(self, loop: int, frame: int) -> None:
+        recorder = self._recorder
         path = recorder.loops
         for depth in range(len(path) - 1, -1, -1):
             now = path[depth]
@@ -107,18 +113,26 @@ class Iterations:
 
     def ahead(self, loop: int) -> None:
         """The iteration that is under way in the calling frame is done; another one may follow."""
-        recorder, frame = self._recorder, id(sys._getframe(1))
+        recorder, caller = self._recorder, sys._getframe(1)
+        frame = id(caller)
+        if recorder.turns is not None:
+            with recorder.paused():
+                recorder.turns.ahead(caller, self.headers[loop][0])
         path = recorder.loops
         for depth in range(len(path) - 1, -1, -1):
             now = path[depth]
             if now.loop == loop and now.frame == frame:
                 self._ahead.add(now.run)
+                if recorder.coasting is not None:
+                    recorder.coasting.ends(loop)
                 recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
                 return
 
     def over(self, loop: int, value: Any = None) -> Any:
         """The loop has ended. Returns `value`."""
         path = self._recorder.loops
+        if self._recorder.coasting is not None:
+            self._recorder.coasting.left(loop)
         for depth in range(len(path) - 1, -1, -1):
             if path[depth].loop == loop:
                 self._ahead.discard(path[depth].run)
@@ -164,7 +178,9 @@ class Iterations:
                         made, inner = self._child(child, inside, stack)
                         new.append(made)
                         if inner is not None and isinstance(made, ast.stmt):
-                            new.append(_statement(_call(OVER, inner, made), made))
+                            over = _statement(_call(OVER, inner, made), made)
+                            # also when an exception leaves the loop
+                            new[-1] = ast.copy_location(ast.Try([made], [], [], [over]), made)
                     setattr(node, field, new)
                 elif isinstance(old, ast.AST):
                     setattr(node, field, self._child(old, inside, stack)[0])

@@ -51,8 +51,6 @@ class ForwardMode(TorchDispatchMode):
         info = _INFOS.get(func)
         if info is None:
             info = _INFOS[func] = OpInfo(func)
-        if recorder.skipping and recorder.skips(info, args):
-            return func(*args, **(kwargs or {}))
         if info.writes:
             recorder.before_write()
         out = func(*args, **(kwargs or {}))

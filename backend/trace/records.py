@@ -263,11 +263,17 @@ class Step:
         "ops",
         "optimizers",
         "piled",
+        "told",
+        "unseen",
         "updates",
     )
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, *, told: bool = True) -> None:
         self.index = index
+        self.told = told
+        """In full: what its tensors hold is kept, and it is sent."""
+        self.unseen = False
+        """It ran, at least in part, while the modes were off."""
         self.ops: list[Op] = []
         self.engine: list[EngineNode] = []
         self.events: list[tuple[int, Any, Site | None]] = []

@@ -27,6 +27,7 @@ from backend.errors import Stopped
 from backend.snippet import Snippet, parse
 from backend.trace.bindings import Bindings
 from backend.trace.build import Builder
+from backend.trace.coasting import Coasting
 from backend.trace.engine import survey
 from backend.trace.gradcheck import Gradcheck
 from backend.trace.gradients import gradients
@@ -179,6 +180,10 @@ class Session:
         self._send(frame)
 
     def _on_step(self, step: Step, summaries: Summaries) -> None:
+        if not step.told:
+            if not step.unseen:
+                self.names.resolve(step)
+            return
         if step is self.told:
             return  # the stop that ends the run came while it was sent, before the recorder could go on from it
         started = self.clock()
@@ -206,9 +211,8 @@ class Session:
         with self.recorder.paused():
             turn = turns.end(closed=step.closed)
             progress = turns.progress()
-        traced = not self.recorder.skipping
         self.send(
-            ScalarsMessage(index=step.index, loss=step.number, values=turn.values, traced=traced, loops=turn.loops)
+            ScalarsMessage(index=step.index, loss=step.number, values=turn.values, traced=step.told, loops=turn.loops)
         )
         if progress is not None:
             self.send(ProgressMessage(step=progress.step, rate=progress.rate, total=progress.total, left=progress.left))
@@ -227,7 +231,7 @@ class Session:
         before = self.trace_seconds
         gc.set_threshold(*_COLLECT)
         try:
-            with Watching(self.recorder):
+            with Watching(self.recorder) as modes, self._coasting(modes):
                 exec(body, self.namespace)  # the product runs the learner's code; the sandbox around us is the boundary
                 if last is not None:
                     self.value = eval(last, self.namespace)
@@ -237,6 +241,16 @@ class Session:
                 self._auto_backward(snippet)
         finally:
             self.run_seconds = self.clock() - started - (self.trace_seconds - before)
+
+    @contextmanager
+    def _coasting(self, modes: Watching) -> Iterator[None]:
+        """With `trace: "sampled"`, the modes may be off for a while."""
+        self.recorder.coasting = Coasting(self.recorder, modes) if self.recorder.sampled else None
+        try:
+            yield
+        finally:
+            if self.recorder.coasting is not None:
+                self.recorder.coasting.wake()
 
     def _compile(self, snippet: Snippet) -> tuple[types.CodeType, types.CodeType | None]:
         tree = snippet.tree

@@ -92,6 +92,19 @@ class Summariser:
         self._done.extend(zip((key for key, _ in waiting), summaries, strict=True))
 
 
+class Silent(Summariser):
+    """Takes nothing: for a step that is recorded and not told."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def add(self, key: Key, tensor: torch.Tensor, *, silent: bool = False) -> None:
+        """Leave it."""
+
+    def again(self, summaries: Summaries) -> None:
+        """Leave them."""
+
+
 def _outside_transforms() -> AbstractContextManager[Any]:
     """Inside `torch.func.grad` or `vmap`, ops on plain tensors would be transformed too."""
     if torch._C._functorch.peek_interpreter_stack() is None:

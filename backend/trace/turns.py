@@ -8,7 +8,7 @@ after the update counts.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import FrameType
@@ -61,12 +61,14 @@ class Turns:
         self._around: tuple[Loop, ...] = ()
         self._line = 0
         self._told: dict[str, int | float | str] = {}
+        self._values: dict[str, Number] | None = None
+        """What the names held at the end of the turn, if it has come to its end."""
         self._counted = _Counter()
 
     def close(self) -> None:
         """A step has had its first backward, or its first update."""
         places = self._places()
-        self._told = {}
+        self._told, self._values = {}, None
         counted: list[tuple[int, Any]] = []
         total: int | None = 1
         for frame, around in places:
@@ -94,18 +96,27 @@ class Turns:
 
         A step that was never `closed` ends with the snippet: what is in the namespace then is told.
         """
-        names: Mapping[str, Any] = self._namespace
-        assigned: frozenset[str] | None = None
-        if self._frame is not None and closed:
-            names = self._frame.f_locals
-            assigned = self._around[-1].assigned if self._around else None
-        turn = Turn(self._told)
-        for name in list(names) if assigned is None else assigned:
-            number = None if name.startswith("_") else _number(names.get(name))
-            if number is not None and name not in self._told and len(turn.values) < NAMES_LIMIT:
-                turn.values[name] = number
-        self._told = {}
+        if self._frame is None or not closed:
+            turn = Turn(self._told, self._numbers(self._namespace, list(self._namespace)))
+        elif self._values is None:
+            turn = Turn(self._told, self._numbers(self._frame.f_locals, self._around[-1].assigned))
+        else:
+            turn = Turn(self._told, self._values)
+        self._told, self._values = {}, None
         return turn
+
+    def ahead(self, frame: FrameType, line: int) -> None:
+        """The loop at `line` has come to the end of its body in `frame`: what it computes next is another turn's."""
+        if frame is self._frame and self._around[-1].line == line and self._values is None:
+            self._values = self._numbers(frame.f_locals, self._around[-1].assigned)
+
+    def _numbers(self, names: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, Number]:
+        found: dict[str, Number] = {}
+        for name in wanted:
+            number = None if name.startswith("_") else _number(names.get(name))
+            if number is not None and name not in self._told and len(found) < NAMES_LIMIT:
+                found[name] = number
+        return found
 
     def progress(self) -> Progress | None:
         """How far the loops have got, if it is time to say so."""

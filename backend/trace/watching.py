@@ -26,9 +26,10 @@ class Watching:
         self._under: tuple[int, int] | None = None
         """How many modes lie under ours, while they are off."""
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Watching:
         self._put_on()
         _active.append(self)
+        return self
 
     def __exit__(self, *error: object) -> None:
         _active.clear()

@@ -29,7 +29,7 @@ def _wrap_engine(run_backward: Callable[..., Any]) -> None:
 
     def watched(outputs: Any, *args: Any, **kwargs: Any) -> Any:
         recorder = active()
-        if recorder is None or recorder.suspended:
+        if recorder is None or (recorder.suspended and not recorder.coasts()):
             return engine(outputs, *args, **kwargs)
         return run_backward(recorder, engine, outputs, args, kwargs)
 
@@ -54,7 +54,7 @@ def _wrap_functions() -> None:
     def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
         recorder = active()
         bound = plain.__get__(None, cls)
-        if recorder is None or recorder.suspended or recorder.skipping:
+        if recorder is None or recorder.suspended:
             return bound(*args, **kwargs)
         recorder.finish_op()
         call = Call(cls.__name__, learner_site(), recorder.count, direct=True, custom=True)

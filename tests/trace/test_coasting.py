@@ -1,0 +1,171 @@
+"""`trace: "sampled"`: what is told of a loop is what "every" tells of it, though the modes are off in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from backend.trace import coasting, steps
+from tests.trace.test_recurring import PROGRAMS
+
+SPARSE: dict[str, Callable[[int], bool]] = {
+    "every fifth": lambda index: index < 6 or index % 5 == 0,
+    "pairs": lambda index: index < 8 or index % 11 in (3, 4),
+}
+
+START = """
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(2, 4), nn.Dropout(0.3), nn.Tanh(), nn.Linear(4, 1))
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+data = torch.utils.data.TensorDataset(torch.randn(12, 2), torch.randn(12, 1))
+x, y = data.tensors
+"""
+
+STEP = "    opt.zero_grad()\n    loss = F.mse_loss(model(x), y)\n    loss.backward()\n    opt.step()\n"
+
+LOOPS = {
+    "zero_grad at the end": "for i in range(40):\n    F.mse_loss(model(x), y).backward()\n"
+    "    opt.step()\n    opt.zero_grad()\n",
+    "a number that changes": "n = 0\nfor i in range(40):\n    n += 1\n" + STEP + "    half = loss.item() / 2\n",
+    "gradients that pile up": "for i in range(40):\n    F.mse_loss(model(x), y).backward()\n"
+    "    if i % 3 == 2:\n        opt.step()\n        opt.zero_grad()\n",
+    "a batch of a DataLoader": "for epoch in range(9):\n"
+    "    for x, y in torch.utils.data.DataLoader(data, batch_size=2, shuffle=True):\n"
+    + STEP.replace("    ", "        "),
+    "a batch made by hand": "for i in range(40):\n    rows = torch.randint(12, (4,))\n    xb, yb = x[rows], y[rows]\n"
+    + STEP.replace("(x), y", "(xb), yb"),
+    "a batch from a generator": "def batches():\n    while True:\n        rows = torch.randperm(12)[:4]\n"
+    "        yield x[rows], y[rows]\nfor i, (xb, yb) in zip(range(40), batches()):\n"
+    + STEP.replace("(x), y", "(xb), yb"),
+    "noise from torch": "for i in range(40):\n" + STEP.replace("(x)", "(x + 0.1 * torch.randn_like(x))"),
+    "a while loop that tests its loss": "loss = torch.ones(())\nwhile loss > 0.85:\n" + STEP,
+    "a break": "for i in range(99):\n" + STEP + "    if i == 33:\n        break\n" + "y2 = model(x).mean()\n",
+    "a break before backward": "for i in range(99):\n    loss = F.mse_loss(model(x), y)\n"
+    "    if i == 33:\n        break\n"
+    "    opt.zero_grad()\n    loss.backward()\n    opt.step()\n",
+    "a break at the top": "for i in range(99):\n    if i == 33:\n        break\n" + STEP,
+    "a second backward now and then": "for i in range(40):\n"
+    + STEP
+    + "    if i % 7 == 6:\n        model(x).sum().backward()\n",
+    "an iteration left out": "for i in range(40):\n    if i % 9 == 8:\n        continue\n" + STEP,
+    "an update without backward": "for i in range(40):\n"
+    + STEP
+    + "    if i % 3 == 2:\n        model(x)\n        with torch.no_grad():\n            model[0].weight.mul_(0.9)\n",
+    "losses summed with their graphs": "total = 0\nfor i in range(40):\n" + STEP + "    total = total + loss\n",
+    "accuracy with gradients on": "for i in range(40):\n"
+    + STEP
+    + "    near = ((model(x) - y).abs() < 1).float().mean()\n",
+    "validation after every epoch": "for epoch in range(8):\n    for k in range(5):\n"
+    + STEP.replace("    ", "        ")
+    + "    with torch.no_grad():\n        valid = F.mse_loss(model(x), y)\n",
+    "two loops": "for i in range(30):\n" + STEP + "for j in range(30):\n" + STEP,
+    "a loop in a function": "def train(n):\n    for i in range(n):\n"
+    + STEP.replace("    ", "        ")
+    + "        if i == 25:\n            return loss\nlast = train(40)\nafter = last * 2\n",
+    "a loop in a generator": "def train():\n    for i in range(40):\n"
+    + STEP.replace("    ", "        ")
+    + "        yield loss\nfor loss in train():\n    seen = (loss * 2).item()\n",
+    "discriminator and generator": "for i in range(20):\n    for k in range(2):\n"
+    + STEP.replace("    ", "        ")
+    + "    model(x).mean().backward()\n",
+    "a loop in the model": "for i in range(40):\n    h = x\n    for layer in model:\n        h = layer(h)\n"
+    "    opt.zero_grad()\n    loss = F.mse_loss(h, y)\n    loss.backward()\n    opt.step()\n"
+    "    sizes = [p.numel() for p in model.parameters()]\n",
+    "torch.autograd.grad": "for i in range(40):\n"
+    "    found = torch.autograd.grad(F.mse_loss(model(x), y), model[0].weight)[0]\n"
+    "    with torch.no_grad():\n        model[0].weight -= 0.1 * found\n",
+    "gradients of gradients": "w = torch.tensor(2.0, requires_grad=True)\nfor i in range(30):\n"
+    "    (slope,) = torch.autograd.grad(w**3, w, create_graph=True)\n    (slope**2).backward()\n"
+    "    with torch.no_grad():\n        w -= 1e-4 * w.grad\n    w.grad.zero_()\n",
+    "a graph kept": "for i in range(40):\n    a = model(x).sum()\n    b = a * 2\n"
+    "    a.backward(retain_graph=True)\n    b.backward()\n",
+    "an optimizer's hooks": "called = 0\ndef hook(*_):\n    global called\n    called += 1\n"
+    "opt.register_step_post_hook(hook)\nfor i in range(40):\n" + STEP,
+    "an error": "for i in range(40):\n    if i == 33:\n        x = x.T\n" + STEP,
+    "an error after the model": "for i in range(40):\n    h = model(x)\n    if i == 33:\n        h = h @ h\n"
+    + STEP.replace("model(x)", "h"),
+    "an error that is caught": "try:\n    for i in range(40):\n        if i == 33:\n            raise KeyError\n"
+    + STEP.replace("    ", "        ")
+    + "except KeyError:\n    pass\nafter = model(x).sum()\nafter.backward()\n",
+    "an error that is caught in the loop": "for i in range(40):\n    try:\n        h = model(x if i % 8 else x.T)\n"
+    "    except RuntimeError:\n        continue\n" + STEP.replace("model(x)", "h"),
+    "a switch of the learner's": "for i in range(40):\n    with torch.device('cpu'):\n"
+    + STEP.replace("    ", "        "),
+}
+"""What a loop may do that makes one iteration unlike the one before."""
+
+CODES = {
+    **{name: code.replace("range(8)", "range(40)").replace("range(5)", "range(40)") for name, code in PROGRAMS.items()},
+    **{name: START + code for name, code in LOOPS.items()},
+}
+
+
+@pytest.fixture
+def coasted(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """The losses of the steps that ran with the modes off."""
+    found: list[float | None] = []
+    passed = coasting.Coasting.passed
+
+    def noted(self: Any, loss: float | None) -> None:
+        found.append(loss)
+        passed(self, loss)
+
+    monkeypatch.setattr(coasting.Coasting, "passed", noted)
+    return found
+
+
+@pytest.mark.parametrize("sparse", SPARSE.values(), ids=SPARSE)
+@pytest.mark.parametrize("code", CODES.values(), ids=CODES)
+def test_what_is_told_is_what_every_would_tell(
+    trace: Any, code: str, sparse: Callable[[int], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "is_sampled", sparse)
+    every, sampled = trace(code), trace(code, trace="sampled")
+    whole = {step.index: step for step in every.answer.steps}
+    graphs = {graph.id: graph for graph in every.answer.graphs}
+    for step in sampled.answer.steps:
+        assert step == whole[step.index], step.index
+    for graph in sampled.answer.graphs:
+        assert graph == graphs[graph.id]
+    assert [_numbers(s) for s in sampled.answer.scalars] == [_numbers(s) for s in every.answer.scalars]
+    assert {s.index for s in sampled.answer.scalars if s.traced} == {s.index for s in sampled.answer.steps}
+    assert sampled.answer.status == every.answer.status
+    assert torch.equal(_parameters(sampled.namespace), _parameters(every.namespace))
+
+
+def _numbers(scalars: Any) -> Any:
+    return scalars.index, scalars.loss, scalars.values, scalars.loops
+
+
+def _parameters(namespace: dict[str, Any]) -> torch.Tensor:
+    held = [value for value in namespace.values() if isinstance(value, torch.nn.Module)]
+    loose = [value.detach().flatten() for value in namespace.values() if isinstance(value, torch.Tensor)]
+    return torch.cat(
+        [p.detach().flatten().double() for m in held for p in m.parameters()] + [t.double() for t in loose]
+    )
+
+
+def test_a_thousand_steps_keep_all_losses_and_two_hundred_steps(trace: Any, coasted: list[float | None]) -> None:
+    code = START + "losses = []\nfor i in range(1000):\n" + STEP + "    losses.append(loss.item())\n"
+    told = trace(code, trace="sampled")
+    plain: dict[str, Any] = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional}
+    exec(code, plain)
+    assert 200 <= len(told.answer.steps) <= 220
+    assert [s.loss for s in told.answer.scalars] == plain["losses"]
+    assert [s.loops for s in told.answer.scalars] == [{"i": i} for i in range(1000)]
+    assert len(coasted) > 600
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("a second backward now and then", 15), ("a loop in a generator", 0), ("discriminator and generator", 0)],
+)
+def test_a_loop_that_is_not_the_same_each_time_is_watched(
+    trace: Any, coasted: list[float | None], name: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "is_sampled", SPARSE["pairs"])
+    trace(START + LOOPS[name], trace="sampled")
+    assert len(coasted) <= most
