@@ -19,7 +19,7 @@ class Names:
         self.source = source
         self.namespace = namespace
         self.bound: dict[tuple[int, str], Value] = {}
-        """(line, name) -> the value that was last stored there."""
+        """(line, name) -> the value that was last stored there in a step that was told."""
 
     def resolve(self, step: Step) -> None:
         """Give names to every value that was stored since the last call."""
@@ -29,7 +29,7 @@ class Names:
                 if name not in value.names:
                     value.names.append(name)
                 span = self.source.span(site)
-                if span is not None:
+                if span is not None and step.told:
                     self.bound[span.line, name] = value
         self._by_identity()
         self._parameters(step)

@@ -169,3 +169,11 @@ def test_a_loop_that_is_not_the_same_each_time_is_watched(
     monkeypatch.setattr(steps, "is_sampled", SPARSE["pairs"])
     trace(START + LOOPS[name], trace="sampled")
     assert len(coasted) <= most
+
+
+def test_a_value_beside_a_line_is_that_of_its_step(trace: Any) -> None:
+    told = trace(START + "for i in range(300):\n" + STEP + "print(loss.item())\n", trace="sampled").answer
+    losses = {step.index: step.loss for step in told.steps}
+    for binding in told.bindings:
+        if binding.name == "loss":
+            assert float(binding.text) == pytest.approx(losses[binding.step], rel=1e-4)
