@@ -6,6 +6,7 @@ TorchFunctionMode sees what the learner wrote (`linear`, `softmax`), TorchDispat
 from __future__ import annotations
 
 import sys
+from types import FrameType
 from typing import Any
 
 import torch
@@ -74,8 +75,10 @@ class FunctionMode(TorchFunctionMode):
         if name in _APART or getattr(func, "__module__", None) == "torch.nn.init":
             return self._apart(name, func, args, kwargs or {})
         caller = sys._getframe(1)
-        direct = caller.f_code.co_filename is FILENAME
-        frame = caller if direct else learner_frame(caller)
+        frame = caller if caller.f_code.co_filename is FILENAME else _past_overrides(caller, func)
+        direct = frame is not None
+        if frame is None:
+            frame = learner_frame(caller)
         site = None if frame is None else (frame.f_code, frame.f_lasti)
         outer = recorder.call
         call = recorder.call = Call(name, site, recorder.count, direct=direct)
@@ -139,6 +142,19 @@ class FunctionMode(TorchFunctionMode):
         with self.recorder.paused():
             return isinstance(grad, torch.Tensor) and not grad.is_meta and not grad.is_sparse and not bool(grad.any())
 
+
+def _past_overrides(frame: FrameType | None, func: Any) -> FrameType | None:
+    """The learner's frame if it is the one that called `func`.
+
+    torch's Python functions, `F.mse_loss` and the operator `**` among them, call the mode themselves.
+    """
+    own = getattr(func, "__code__", None)
+    while frame is not None and (frame.f_code is own or frame.f_code.co_filename in _OVERRIDES):
+        frame = frame.f_back
+    return frame if frame is not None and frame.f_code.co_filename is FILENAME else None
+
+
+_OVERRIDES = frozenset({torch.overrides.__file__, torch._tensor.__file__})
 
 _GRAD = torch.Tensor.grad
 _DATA = torch.Tensor.data

@@ -109,14 +109,20 @@ _listed: dict[int, tuple[CodeType, _Listing]] = {}
 
 
 def _instructions(code: CodeType) -> _Listing:
-    """The instructions without CACHE entries, and offset -> place in that list."""
+    """The instructions without CACHE entries, and offset -> place in that list.
+
+    A frame that has called a Python function stands at the last cache entry of its CALL, not at the CALL itself.
+    """
     known = _listed.get(id(code))
     if known is None:
         instructions = list(dis.get_instructions(code))
-        known = _listed[id(code)] = (
-            code,
-            (instructions, {ins.offset: place for place, ins in enumerate(instructions)}),
-        )
+        ends = [ins.offset for ins in instructions[1:]] + [len(code.co_code)]
+        places = {
+            offset: place
+            for place, (ins, end) in enumerate(zip(instructions, ends, strict=True))
+            for offset in range(ins.offset, end, 2)
+        }
+        known = _listed[id(code)] = (code, (instructions, places))
     return known[1]
 
 

@@ -265,3 +265,14 @@ def test_a_detach_inside_torchscript_is_seen(trace: Any, op: str, how: str) -> N
     assert [(op, kind) for _, op, kind in ops[-3:]] == [(op, "op"), ("detach", "break"), ("mul", "op")]
     uses = {(e.source, e.target) for e in told.graph().edges}
     assert {(made, cut), (cut, last)} <= uses
+
+
+def test_what_python_functions_of_torch_return_has_its_name_inside_a_function(trace: Any) -> None:
+    told = trace(
+        "x = torch.tensor([1.0, 2.0], requires_grad=True)\nlayer = nn.Linear(2, 2)\ndef train():\n    p = x ** 2\n"
+        "    q = F.softmax(p, dim=0)\n    h = layer(q)\n    s, t = torch.split(h, 1)\n    m = torch.norm(s)\n"
+        "    e = torch.einsum('i,i->', p, q)\n    loss = F.mse_loss(h, x) + m + e + t.sum()\n    loss.backward()\n"
+        "train()"
+    )
+    names = {name for node in told.graph().nodes for name in node.names}
+    assert {"p", "q", "h", "s", "t", "m", "e", "loss"} <= names
