@@ -192,3 +192,17 @@ def test_focus_follows_the_order_of_reading(open_page: Open) -> None:
         "all => all.map(e => e.getBoundingClientRect().top)"
     )
     assert all(below >= above - 16 for above, below in itertools.pairwise(order))
+
+
+def test_map_stands_beside_the_tools_where_there_is_no_room_below(open_page: Open) -> None:
+    screen = open_page(BLOCKS, width=1000, height=600)
+    screen.page.get_by_role("button", name="open all groups").click()
+    screen.wait()
+    (small,), (tools,) = screen.rects("#minimap"), screen.rects(".tools")
+    assert small["right"] <= tools["left"] or small["top"] >= tools["bottom"]
+
+
+def test_a_phone_can_present(open_page: Open) -> None:
+    screen = open_page(EXPRESSION, width=360, height=740)
+    screen.page.get_by_role("button", name="Present").click()
+    expect(screen.page.locator("body")).to_have_class("presenting")
