@@ -11,6 +11,8 @@ READERS = {
     # These two look at it to prove that a snippet cannot: the one hashes it, the other searches for the hashes.
     "sandbox/selftest.py",
     "sandbox/attacks.py",
+    # It tells what importing torch itself puts there, which is no secret of the server's.
+    "sandbox/zygote.py",
 }
 NAMES = {"environ", "environb", "getenv", "getenvb"}
 
