@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import torch
 
-from backend.trace.source import FILENAME, learner_site
+from backend.trace.source import learner_frames, learner_site
 
 if TYPE_CHECKING:
     from backend.trace.recorder import Recorder
@@ -24,10 +24,15 @@ def watch_loaders(active: Callable[[], Recorder | None]) -> None:
     """Wrap what iterates over a DataLoader, once. Without an active recorder the wrappers only call what they wrap."""
     iterator = torch.utils.data.dataloader._BaseDataLoaderIter
     begin, following = iterator.__init__, iterator.__next__
+    given: WeakSet[Any] = WeakSet()
+    """Iterators over data sets that learn nothing. Asked once for each: a data set may hold long lists."""
 
     def draw(self: Any, loader: Any) -> None:
         recorder = active()
-        if not _given(recorder, loader.dataset):
+        if recorder is None or _learns(loader.dataset):
+            return begin(self, loader)
+        given.add(self)
+        if recorder.suspended:
             return begin(self, loader)
         recorder.finish_op()
         with recorder.paused():
@@ -35,7 +40,7 @@ def watch_loaders(active: Callable[[], Recorder | None]) -> None:
 
     def fetch(self: Any) -> Any:
         recorder = active()
-        if not _given(recorder, self._dataset):
+        if recorder is None or recorder.suspended or self not in given:
             return following(self)
         recorder.finish_op()
         with recorder.paused():
@@ -47,31 +52,21 @@ def watch_loaders(active: Callable[[], Recorder | None]) -> None:
     iterator.__init__, iterator.__next__ = draw, fetch  # type: ignore[method-assign]
 
 
-def _given(recorder: Recorder | None, dataset: Any) -> TypeGuard[Recorder]:
-    if recorder is None or recorder.suspended:
-        return False
+def _learns(dataset: Any) -> bool:
     held = [*vars(dataset).values()] if hasattr(dataset, "__dict__") else []
     held += [item for some in held if isinstance(some, list | tuple) for item in some]
-    return not any(isinstance(some, torch.nn.Module) or getattr(some, "requires_grad", False) for some in held)
+    return any(isinstance(some, torch.nn.Module) or getattr(some, "requires_grad", False) for some in held)
 
 
 def name_batch(values: list[Value]) -> None:
     """Name each value as the snippet does now: `x`, or `batch[0]` for what lies in a list or a dict."""
     wanted = {id(tensor): value for value in values if not value.names and (tensor := value.ref()) is not None}
-    for frame in _learner_frames():
+    for frame in learner_frames(sys._getframe(1)):
         for name, held in list(frame.f_locals.items()):
             for path, item in _inside(name, held):
                 value = wanted.get(id(item))
                 if value is not None and value.ref() is item and path not in value.names:
                     value.names.append(path)
-
-
-def _learner_frames() -> Iterator[FrameType]:
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None:
-        if frame.f_code.co_filename is FILENAME:
-            yield frame
-        frame = frame.f_back
 
 
 def _inside(name: str, held: Any) -> Iterator[tuple[str, Any]]:

@@ -98,35 +98,36 @@ class Iterations:
     def _begin(self, loop: int, frame: int) -> None:
         recorder = self._recorder
         path = recorder.loops
-        for depth in range(len(path) - 1, -1, -1):
-            now = path[depth]
-            if now.loop == loop and now.frame == frame:
-                if now.run in self._ahead:
-                    self._ahead.discard(now.run)
-                    if depth + 1 < len(path):  # a loop of what it iterates over
-                        recorder.loops = path[: depth + 1]
-                else:
-                    recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
-                return
-        self._runs += 1
-        recorder.loops = (*path, Pass(loop, self._runs, frame, 0))
+        depth = _depth(path, loop, frame)
+        if depth < 0:
+            self._runs += 1
+            recorder.loops = (*path, Pass(loop, self._runs, frame, 0))
+            return
+        now = path[depth]
+        if now.run not in self._ahead:
+            recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
+            return
+        self._ahead.discard(now.run)
+        if depth + 1 < len(path):  # a loop of what it iterates over
+            recorder.loops = path[: depth + 1]
 
     def ahead(self, loop: int) -> None:
         """The iteration that is under way in the calling frame is done; another one may follow."""
         recorder, caller = self._recorder, sys._getframe(1)
         frame = id(caller)
-        if recorder.turns is not None:
+        turns = recorder.turns
+        if turns is not None and turns.ends_at(caller, self.headers[loop][0]):
             with recorder.paused():
-                recorder.turns.ahead(caller, self.headers[loop][0])
+                turns.ahead(caller)
         path = recorder.loops
-        for depth in range(len(path) - 1, -1, -1):
-            now = path[depth]
-            if now.loop == loop and now.frame == frame:
-                self._ahead.add(now.run)
-                if recorder.coasting is not None:
-                    recorder.coasting.ends(loop)
-                recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
-                return
+        depth = _depth(path, loop, frame)
+        if depth < 0:
+            return
+        now = path[depth]
+        self._ahead.add(now.run)
+        if recorder.coasting is not None:
+            recorder.coasting.ends(loop)
+        recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
 
     def over(self, loop: int, value: Any = None) -> Any:
         """The loop has ended. Returns `value`."""
@@ -197,13 +198,13 @@ class Iterations:
             child.body.append(_statement(_call(AHEAD, loop, child.body[-1]), child.body[-1]))
             return child, loop
         if isinstance(child, _COMPREHENSIONS):
-            loop = self._loop(child.lineno, " ".join(map(ast.unparse, child.generators)).strip())
+            loop = self._loop(child.lineno, _header(child))
             stack.append((child, around))
             place = "value" if isinstance(child, ast.DictComp) else "elt"
             setattr(child, place, self._counted(loop, getattr(child, place)))
             return _call(OVER, loop, child, child), None
         if isinstance(child, ast.GeneratorExp) and not any(part.is_async for part in child.generators):
-            loop = self._loop(child.lineno, " ".join(map(ast.unparse, child.generators)).strip())
+            loop = self._loop(child.lineno, _header(child))
             stack.append((child, around))
             child.elt = self._counted(loop, child.elt)
             first_items = child.generators[0].iter
@@ -248,10 +249,20 @@ def has_loops(tree: ast.AST) -> bool:
     return any(isinstance(node, loops) for node in ast.walk(tree)) or bool(recursive(tree))
 
 
-def _header(node: ast.For | ast.While) -> str:
+def _header(node: ast.For | ast.While | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> str:
     if isinstance(node, ast.While):
         return f"while {ast.unparse(node.test)}"
-    return f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}"
+    if isinstance(node, ast.For):
+        return f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}"
+    return " ".join(map(ast.unparse, node.generators)).strip()
+
+
+def _depth(path: Path, loop: int, frame: int) -> int:
+    """Where a loop of that frame lies in the path; -1 where it does not."""
+    for depth in range(len(path) - 1, -1, -1):
+        if path[depth].loop == loop and path[depth].frame == frame:
+            return depth
+    return -1
 
 
 def _call(name: str, loop: int, where: ast.AST, *more: ast.expr) -> ast.Call:

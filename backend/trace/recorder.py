@@ -131,12 +131,8 @@ class Recorder(Writes):
         op.call = Call(by, site, self.count, direct=True)
         op.call.last = self.count + 1
         tensors = [item for item in tree_leaves(batch) if isinstance(item, _Tensor)]
-        self._made(op, [tensor for tensor in tensors if not self._knows(tensor)])
+        self._made(op, [tensor for tensor in tensors if self.known(tensor) is None])
         self.batch = list(op.values)
-
-    def _knows(self, tensor: _Tensor) -> bool:
-        value = self.table.get(id(tensor))
-        return value is not None and value.ref() is tensor
 
     def _written(self, op: Op, tensor: _Tensor) -> _Tensor:
         """A write through a view is a write to what it is a view of: that is what has a new value and a new grad_fn."""

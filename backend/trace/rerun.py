@@ -15,14 +15,14 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from backend.trace.source import FILENAME, learner_site
+from backend.trace.source import learner_frames, learner_site
 
 Code = tuple[CodeType, CodeType | None]
 """The snippet, and its last expression."""
@@ -115,11 +115,9 @@ def _arrive(reached: Reached, outputs: Any, grads: Any) -> None:
 def _names(namespace: dict[str, Any]) -> dict[int, str]:
     """What the snippet calls its tensors: variables, those of the functions that are running first, and parameters."""
     found: dict[int, str] = {}
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None:
-        if frame.f_code.co_filename is FILENAME and frame.f_locals is not namespace:
+    for frame in learner_frames(sys._getframe(2)):
+        if frame.f_locals is not namespace:
             _add_names(found, dict(frame.f_locals))
-        frame = frame.f_back
     _add_names(found, namespace)
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import dis
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any, Final
@@ -35,6 +36,13 @@ def learner_frame(frame: FrameType | None) -> FrameType | None:
     while frame is not None and frame.f_code.co_filename is not FILENAME:
         frame = frame.f_back
     return frame
+
+
+def learner_frames(frame: FrameType | None) -> Iterator[FrameType]:
+    """Every frame that runs the learner's code, from `frame` outwards."""
+    while (frame := learner_frame(frame)) is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def learner_site(depth: int = 1) -> Site | None:

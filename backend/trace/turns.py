@@ -18,7 +18,7 @@ import torch
 
 from backend.schema import Number
 from backend.trace.loops import Loop, Loops, length
-from backend.trace.source import FILENAME
+from backend.trace.source import learner_frames
 
 NAMES_LIMIT: Final = 64
 """Scalars of one turn that are told."""
@@ -105,10 +105,13 @@ class Turns:
         self._told, self._values = {}, None
         return turn
 
-    def ahead(self, frame: FrameType, line: int) -> None:
-        """The loop at `line` has come to the end of its body in `frame`: what it computes next is another turn's."""
-        if frame is self._frame and self._around[-1].line == line and self._values is None:
-            self._values = self._numbers(frame.f_locals, self._around[-1].assigned)
+    def ends_at(self, frame: FrameType, line: int) -> bool:
+        """Whether the turn is over when the loop at `line` has come to the end of its body in `frame`."""
+        return frame is self._frame and self._around[-1].line == line and self._values is None
+
+    def ahead(self, frame: FrameType) -> None:
+        """The turn ends in `frame`: what that computes next is another turn's."""
+        self._values = self._numbers(frame.f_locals, self._around[-1].assigned)
 
     def _numbers(self, names: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, Number]:
         found: dict[str, Number] = {}
@@ -125,13 +128,10 @@ class Turns:
     def _places(self) -> list[Place]:
         """The frames of the snippet that are inside loops, outermost first."""
         found: list[Place] = []
-        frame: FrameType | None = sys._getframe(2)
-        while frame is not None:
-            if frame.f_code.co_filename is FILENAME:
-                around = self._loops.around(frame.f_lineno)
-                if around:
-                    found.append((frame, around))
-            frame = frame.f_back
+        for frame in learner_frames(sys._getframe(2)):
+            around = self._loops.around(frame.f_lineno)
+            if around:
+                found.append((frame, around))
         found.reverse()
         return found
 
