@@ -14,6 +14,7 @@ import time
 import traceback
 import types
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -96,6 +97,12 @@ class Session:
         self.seed = 0
         self.code: Code | None = None
         self.told: Step | None = None
+        """The step that was told last. The stop that ends a run comes at the end of a message: that step then comes
+        again, as the recorder has not gone on from it."""
+        self.unsent: deque[Any] = deque()
+        """What is still to be sent of it."""
+        self.counted: Step | None = None
+        """The step whose numbers were sent last."""
         self.bindings: Bindings | None = None
         self.fresh = False
         """The step that was told last had a structure that was new."""
@@ -185,16 +192,13 @@ class Session:
                 self.names.resolve(step)
             return
         if step is self.told:
-            return  # the stop that ends the run came while it was sent, before the recorder could go on from it
+            self._send_unsent()
+            return
         started = self.clock()
         with _uncollected():
             messages = self.builder.messages(step, summaries, last=self.finished)
-        self.told = step
-        for message in messages:
-            self.cut = False
-            self.send(message)
-            if self.cut:
-                break
+        self.told, self.unsent = step, deque(messages)
+        self._send_unsent()
         self.fresh = len(messages) > 1
         sent = messages[-1]
         if isinstance(sent, StepMessage) and not self.cut:
@@ -202,15 +206,24 @@ class Session:
             self.lookout.look(Told(step, summaries, node_of), new=len(messages) > 1, loss=sent.loss)
         self.trace_seconds += self.clock() - started
 
+    def _send_unsent(self) -> None:
+        """Send what is left to be sent of the step that is told; nothing after what was too large."""
+        while self.unsent:
+            self.cut = False
+            self.send(self.unsent.popleft())
+            if self.cut:
+                self.unsent.clear()
+
     def _on_turn(self, step: Step) -> None:
         """A step is over, told in full or not: its numbers, and how far the run has got."""
         turns = self.recorder.turns
-        if turns is None:
+        if turns is None or step is self.counted:
             return
         started = self.clock()
         with self.recorder.paused():
             turn = turns.end(closed=step.closed)
             progress = turns.progress()
+        self.counted = step
         self.send(
             ScalarsMessage(index=step.index, loss=step.number, values=turn.values, traced=step.told, loops=turn.loops)
         )
