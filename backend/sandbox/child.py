@@ -97,8 +97,8 @@ def _work(entry: Entry, config: Config, sender: Sender, stopper: Stopper, job: b
         entry.run(job, sender)
     finally:
         stopper.disarm()
-    if stopper.reason is not None:
-        return exits.STOPPED[stopper.reason]
+    if stopper.stopped is not None:
+        return exits.STOPPED[stopper.stopped]
     sender(b"")  # the end: the server need not wait until the kernel has taken this process apart
     return exits.DONE
 

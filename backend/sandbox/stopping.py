@@ -54,8 +54,9 @@ class Stopper:
         self._sender = sender
         self._rescue = rescue
         self._main = threading.get_ident()
-        self._delivered = False
-        self.reason: str | None = None
+        self._reason: str | None = None
+        self.stopped: str | None = None
+        """Why the snippet was stopped; a stop that comes when it has run to its end takes nothing away."""
 
     def prepare(self) -> None:
         """Install the handlers. Before the lock: Python looks at the descriptor with a call that the lock denies."""
@@ -77,13 +78,16 @@ class Stopper:
             signal.signal(number, signal.SIG_IGN)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        reason = self.reason = self.reason or REASONS[signal.Signals(number)]
+        reason = self._reason = self._reason or REASONS[signal.Signals(number)]
+        line = line_of(frame)
+        if line is None:
+            return  # the entry is about to begin, or sends what there is: the watchdog sees to its end
+        if self.stopped is None:
+            self.stopped = reason
+            _tell_line(line)
         if self._sender.busy:
             self._sender.pending = reason
-        elif not self._delivered or line_of(frame) is not None:
-            if not self._delivered:
-                self._delivered = True
-                _tell_line(line_of(frame))
+        else:
             raise Stopped(reason)
 
     def _watch(self) -> None:
@@ -91,7 +95,7 @@ class Stopper:
         signal.pthread_sigmask(signal.SIG_BLOCK, REASONS)
         reason = self._await_reason()
         self._sleep(GRACE_SECONDS[reason])
-        if self._delivered and self.line() is None:  # it is in the entry's hands, which is sending what there is
+        if self.line() is None:  # it is in the entry's hands, which is sending what there is
             self._sleep(FINISH_SECONDS[reason])
         line = self.line()
         _tell_line(line)
@@ -108,8 +112,8 @@ class Stopper:
         while True:
             for number in os.read(self._wake_read, 64):
                 if number in REASONS:
-                    self.reason = self.reason or REASONS[signal.Signals(number)]
-                    return self.reason
+                    self._reason = self._reason or REASONS[signal.Signals(number)]
+                    return self._reason
 
     def _sleep(self, seconds: float) -> None:
         """Sleep, but not on after the server has cancelled the run."""

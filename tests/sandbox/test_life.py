@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from backend.errors import SandboxGone
 from backend.sandbox import Sandbox, pool
 from tests.sandbox.conftest import PLAIN
-from tests.sandbox.driving import LIMITS, PATIENT, drive, follow
+from tests.sandbox.driving import BRIEF, LIMITS, PATIENT, drive, follow
 
 pytestmark = pytest.mark.anyio
 
@@ -219,3 +220,39 @@ async def test_children_that_came_for_a_cancelled_run_are_used(own: Sandbox) -> 
             run.close()
     assert (await drive(own, "result = 1")).result == 1
     await _until(lambda: len(_boxes()) <= boxes)
+
+
+SENDING = """
+import time
+while time.process_time() < 0.45:
+    pass
+while True:
+    send(b"\\x81\\xa1x\\xc5\\xf0\\x00" + bytes(0xF000))  # {"x": bytes}
+"""
+
+
+@pytest.mark.parametrize("source", [SENDING, "while True:\n    pass"], ids=["while it sends", "at a line"])
+async def test_the_last_words_of_a_run_out_of_time_are_heard_to_the_end(source: str) -> None:
+    """However often it is told to stop meanwhile."""
+    limits = replace(PATIENT, cpu_seconds=BRIEF.cpu_seconds)
+    sandbox = Sandbox(entry="tests.sandbox.unhurried:Entry", warm_children=2, limits=limits)
+    await sandbox.start()
+    try:
+        for _ in range(2):
+            ran = await drive(sandbox, source)
+            assert (ran.outcome.status, ran.outcome.limit) == ("timeout", "cpu")
+            assert ran.done.get("status") == "cpu"
+            assert any(b"finishing" in frame for frame in ran.frames)
+    finally:
+        await sandbox.close()
+
+
+async def test_a_stop_that_comes_after_the_last_line_takes_nothing_away() -> None:
+    limits = replace(PATIENT, cpu_seconds=BRIEF.cpu_seconds)
+    sandbox = Sandbox(entry="tests.sandbox.unhurried:Entry", warm_children=1, limits=limits)
+    await sandbox.start()
+    try:
+        ran = await drive(sandbox, "result = 'all of it'")
+        assert (ran.outcome.status, ran.result) == ("ok", "all of it")
+    finally:
+        await sandbox.close()
