@@ -12,7 +12,8 @@ class Scalars(Model):
     index: int = Field(description="Counted like `Step.index`.")
     loss: Number | None = None
     values: dict[str, Number] = Field(
-        default_factory=dict, description="What the snippet's names held at its end: numbers and one-element tensors."
+        default_factory=dict,
+        description="Name -> what it held at its end, of numbers and one-element tensors; label -> what was printed.",
     )
     traced: bool = Field(True, description="Whether there is a step of that index.")
     loops: dict[str, int | float | str] = Field(

@@ -17,17 +17,31 @@ AT_LEAST_SECONDS: Final = 0.1
 STREAMS: Final[tuple[Stream, ...]] = ("stdout", "stderr")
 
 
+ROW_LIMIT: Final = 400
+"""Characters of a row that `heard` gets."""
+
+
 class Printed(io.TextIOBase):
-    """Stands in for sys.stdout or sys.stderr. Past `budget` characters, which both share, text is dropped."""
+    """Stands in for sys.stdout or sys.stderr. Past `budget` characters, which both share, text is dropped.
+
+    `heard` gets each row as it is complete, with its line, whether it is dropped or not.
+    """
 
     def __init__(
-        self, stream: Stream, source: Source, budget: list[int], send: Callable[[Stream, str, int | None], None]
+        self,
+        stream: Stream,
+        source: Source,
+        budget: list[int],
+        send: Callable[[Stream, str, int | None], None],
+        heard: Callable[[str, int | None], None] | None,
     ) -> None:
         super().__init__()
         self._stream = stream
         self._source = source
         self._budget = budget
         self._send = send
+        self._heard = heard
+        self._row = ""
         self._text: list[str] = []
         self._line: int | None = None
         self._held = 0
@@ -50,13 +64,14 @@ class Printed(io.TextIOBase):
         """Keep `text` under the line of the learner's code that is running."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        site = learner_site(1)
+        span = self._source.span(site)
+        line = None if span is None else span.line
+        self._listen(text, line)
         room = self._budget[0]
         if room <= 0:
             return len(text)
         self._budget[0] = room - len(text)
-        site = learner_site(1)
-        span = self._source.span(site)
-        line = None if span is None else span.line
         if line != self._line or self._held > 4096:
             self.flush()
             self._line = line
@@ -65,6 +80,15 @@ class Printed(io.TextIOBase):
         if text.endswith("\n") and perf_counter() - self._flushed > AT_LEAST_SECONDS:
             self.flush()
         return len(text)
+
+    def _listen(self, text: str, line: int | None) -> None:
+        """`print` writes a row in pieces."""
+        if self._heard is None:
+            return
+        *rows, rest = (self._row + text).split("\n")
+        self._row = rest[:ROW_LIMIT]
+        for row in rows:
+            self._heard(row[:ROW_LIMIT], line)
 
     def flush(self) -> None:
         """Send what is kept."""

@@ -41,6 +41,7 @@ from backend.trace.notices.caution import Told
 from backend.trace.notices.lookout import Lookout
 from backend.trace.output import STREAMS, Printed, Stream
 from backend.trace.problem import Explained, explain, stopped
+from backend.trace.readings import Readings
 from backend.trace.recorder import Recorder
 from backend.trace.records import Step
 from backend.trace.reprs import repr_of
@@ -101,9 +102,12 @@ class Session:
         again, as the recorder has not gone on from it."""
         self.unsent: deque[Any] = deque()
         """What is still to be sent of it."""
+        self.untold: Step | None = None
+        """A step that is over, and whose turn is not: its numbers are still to be sent."""
         self.counted: Step | None = None
         """The step whose numbers were sent last."""
         self.bindings: Bindings | None = None
+        self.readings: Readings | None = None
         self.fresh = False
         """The step that was told last had a structure that was new."""
 
@@ -140,6 +144,7 @@ class Session:
                 self.recorder.value_of(tensor)
                 self.recorder.mention(tensor)
         self.recorder.next_step()
+        self._tell_turn()
         problem = None if explained is None else self._located(explained)
         self.lookout.end(failed=problem is not None)
         if self.bindings is not None:
@@ -191,6 +196,7 @@ class Session:
             if not step.unseen:
                 self.names.resolve(step)
             return
+        self._tell_turn()
         if step is self.told:
             self._send_unsent()
             return
@@ -215,15 +221,25 @@ class Session:
                 self.unsent.clear()
 
     def _on_turn(self, step: Step) -> None:
-        """A step is over, told in full or not: its numbers, and how far the run has got."""
+        """A step is over, told in full or not. What the rest of its turn computes and prints still belongs to it."""
         turns = self.recorder.turns
         if turns is None or step is self.counted:
             return
+        self._tell_turn()
+        self.untold = step
+        if self.finished or not turns.goes_on():
+            self._tell_turn()
+
+    def _tell_turn(self) -> None:
+        """The numbers of the step whose turn is over, and how far the run has got."""
+        step, turns = self.untold, self.recorder.turns
+        if step is None or turns is None:
+            return
         started = self.clock()
         with self.recorder.paused():
-            turn = turns.end(closed=step.closed)
+            turn = turns.end(closed=step.closed, loss=step.number)
             progress = turns.progress()
-        self.counted = step
+        self.untold, self.counted = None, step
         self.send(
             ScalarsMessage(index=step.index, loss=step.number, values=turn.values, traced=step.told, loops=turn.loops)
         )
@@ -238,6 +254,8 @@ class Session:
         self._prepare()
         looping = snippet.tree is not None and has_loops(snippet.tree)
         self.recorder.turns = Turns(Loops(snippet.tree if looping else None), self.namespace)
+        self.recorder.turns.over = self._tell_turn
+        self.readings = Readings(snippet.tree) if looping and snippet.tree is not None else None
         self.bindings = Bindings(self.names, self.builder.shown, snippet.bindings, self.send)
         self.code = body, last = self._compile(snippet)
         started = self.clock()
@@ -289,7 +307,8 @@ class Session:
         sys.modules["__main__"] = self.module
         linecache.cache[FILENAME] = (len(self.job.code), None, self.job.code.splitlines(keepends=True), FILENAME)
         for name in STREAMS:
-            printed = Printed(name, self.source, self.budget, self._on_output)
+            heard = self._on_row if name == "stdout" else None
+            printed = Printed(name, self.source, self.budget, self._on_output, heard)
             self.printed.append(printed)
             setattr(sys, name, printed)
         warnings.simplefilter("default")
@@ -304,6 +323,10 @@ class Session:
 
     def _on_output(self, stream: Stream, text: str, line: int | None) -> None:
         self.send(OutputMessage(stream=stream, text=text, line=line))
+
+    def _on_row(self, row: str, line: int | None) -> None:
+        if self.recorder.turns is not None and self.readings is not None:
+            self.recorder.turns.printed(partial(self.readings.read, row, line))
 
     def _auto_backward(self, snippet: Snippet) -> None:
         value = self.value

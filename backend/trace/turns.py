@@ -1,4 +1,4 @@
-"""In which turn of which loops the snippet is, and what its names hold at the end of each.
+"""In which turn of which loops the snippet is, and what its names hold, and it has printed, at the end of each.
 
 A step is closed by its first backward or update. That is when the loop variables are read: by the time that the next
 step begins, they have moved on. What the turn computed for itself is read as late as that, so that an accuracy computed
@@ -7,8 +7,9 @@ after the update counts.
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import FrameType
@@ -63,10 +64,17 @@ class Turns:
         self._told: dict[str, int | float | str] = {}
         self._values: dict[str, Number] | None = None
         """What the names held at the end of the turn, if it has come to its end."""
+        self._printed: dict[str, float] = {}
+        """Label -> number that was printed under it in the turn that is under way."""
+        self._said: dict[str, float] = {}
+        """The same of the turn that has come to its end."""
         self._counted = _Counter()
+        self.over: Callable[[], None] = lambda: None
+        """Called when the turn of the step that was closed last can have nothing more to tell."""
 
     def close(self) -> None:
         """A step has had its first backward, or its first update."""
+        self.over()
         places = self._places()
         self._told, self._values = {}, None
         counted: list[tuple[int, Any]] = []
@@ -89,29 +97,51 @@ class Turns:
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame is not self._frame:
             frame = frame.f_back
-        return frame is not None and bool(self._around) and self._line < frame.f_lineno <= self._around[-1].last
+        if frame is None or not self._around or self._values is not None:
+            return False
+        return self._line < frame.f_lineno <= self._around[-1].last
 
-    def end(self, *, closed: bool) -> Turn:
-        """The turn that is over: its loop variables, and the numbers that its names hold.
+    def printed(self, readings: Callable[[], dict[str, float]]) -> None:
+        """The snippet has printed a row. Its numbers are the turn's, if it was printed inside a loop."""
+        if any(self._loops.around(frame.f_lineno) for frame in learner_frames(sys._getframe(2))):
+            self._printed.update(readings())
 
-        A step that was never `closed` ends with the snippet: what is in the namespace then is told.
+    def end(self, *, closed: bool, loss: float | None) -> Turn:
+        """The turn that is over: its loop variables, and the numbers that its names hold or that it printed.
+
+        A step that was never `closed` ends with the snippet: what is in the namespace then is told. What was printed
+        is told if no name and no `loss` tells it already.
         """
+        if self._values is None:
+            self._said, self._printed = self._printed, {}
         if self._frame is None or not closed:
             turn = Turn(self._told, self._numbers(self._namespace, list(self._namespace)))
         elif self._values is None:
             turn = Turn(self._told, self._numbers(self._frame.f_locals, self._around[-1].assigned))
         else:
             turn = Turn(self._told, self._values)
+        turn.values.update(self._only_printed(turn, loss))
         self._told, self._values = {}, None
         return turn
+
+    def _only_printed(self, turn: Turn, loss: float | None) -> Iterator[tuple[str, float]]:
+        """What was printed in the turn and nothing else tells. `loss:.4f` is the loss all the same."""
+        taken = {name.casefold() for name in (*turn.loops, *turn.values)}
+        room = NAMES_LIMIT - len(turn.values)
+        for label, number in list(self._said.items())[: max(0, room)]:
+            is_loss = "loss" in label.casefold() and loss is not None and math.isclose(number, loss, rel_tol=1e-3)
+            if label.casefold() not in taken and not is_loss:
+                yield label, number
 
     def ends_at(self, frame: FrameType, line: int) -> bool:
         """Whether the turn is over when the loop at `line` has come to the end of its body in `frame`."""
         return frame is self._frame and self._around[-1].line == line and self._values is None
 
     def ahead(self, frame: FrameType) -> None:
-        """The turn ends in `frame`: what that computes next is another turn's."""
+        """The turn ends in `frame`: what that computes and prints next is another turn's."""
         self._values = self._numbers(frame.f_locals, self._around[-1].assigned)
+        self._said, self._printed = self._printed, {}
+        self.over()
 
     def _numbers(self, names: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, Number]:
         found: dict[str, Number] = {}

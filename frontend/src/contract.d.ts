@@ -498,7 +498,7 @@ export interface Scalars {
   /** Counted like `Step.index`. */
   index: number;
   loss: number | "NaN" | "Infinity" | "-Infinity" | null;
-  /** What the snippet's names held at its end: numbers and one-element tensors. */
+  /** Name -> what it held at its end, of numbers and one-element tensors; label -> what was printed. */
   values: Record<string, number | "NaN" | "Infinity" | "-Infinity">;
   /** Whether there is a step of that index. */
   traced: boolean;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from typing import Any
 
@@ -185,3 +186,68 @@ def test_reading_a_loss_warns_nobody(trace: Any) -> None:
         trace="sampled",
     )
     assert told.answer.output == []
+
+
+PRINTING = """
+torch.manual_seed(0)
+X, y = torch.randn(12, 2), torch.randn(12, 1)
+model = nn.Linear(2, 1)
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+for i in range(3):
+    cost = F.mse_loss(model(X), y)
+    opt.zero_grad()
+    cost.backward()
+    opt.step()
+    print(STATEMENT)
+print("final 9.5")
+"""
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        ('"acc", (y > 0).float().mean().item() + i', {"acc"}),
+        ('f"Epoch {i + 1}/3, Hits: {i * 2:.4f}, rate={i}%"', {"Hits", "rate"}),
+        ("i, model.bias.item()", {"model.bias"}),
+        ('f"{i} {model.weight.norm():.3f}"', {"model.weight.norm()"}),
+        ("model.bias.sum()", {"model.bias.sum()"}),
+        ('"norm", model.weight.norm()', {"norm"}),
+        ('f"train loss {cost.item():.4f} cost {cost:.1f}"', set()),
+        ('"weights", model.weight.tolist()', set()),
+        ('"took 3ms in [1, 2, 3] of x1"', set()),
+    ],
+)
+def test_the_numbers_that_the_loop_prints_are_told_with_their_labels(
+    trace: Any, printed: str, expected: set[str]
+) -> None:
+    told = trace(PRINTING.replace("STATEMENT", printed))
+    turns = [s.values for s in told.answer.scalars if s.loss is not None]
+    assert [set(values) for values in turns] == [{"cost", *expected}] * 3
+    rows = "".join(o.text for o in told.answer.output).splitlines()
+    for label in expected:
+        for values, row in zip(turns, rows[:-1], strict=True):
+            assert any(values[label] == float(number) for number in re.findall(r"-?\d+\.?\d*", row)), (label, row)
+
+
+def test_what_is_printed_at_the_head_of_the_next_turn_is_that_turns(trace: Any) -> None:
+    told = trace(
+        "w = torch.tensor(1.0, requires_grad=True)\nfor i in range(3):\n    print('at', 10 * i)\n    (w * i).backward()"
+    )
+    assert [s.values["at"] for s in told.answer.scalars] == [0.0, 10.0, 20.0]
+
+
+def test_what_is_computed_behind_the_update_belongs_to_its_turn(trace: Any) -> None:
+    told = trace(
+        "w = torch.tensor(1.0, requires_grad=True)\nfor i in range(3):\n    (w * i).backward()\n"
+        "    with torch.no_grad():\n        w -= 1\n    w.grad = None\n    twice = w * 2"
+    )
+    assert [s.values["twice"] for s in told.answer.scalars] == [0.0, -2.0, -4.0, -4.0]
+
+
+def test_of_a_long_sampled_run_every_printed_number_is_told(trace: Any) -> None:
+    told = trace(
+        "w = torch.tensor(1.0, requires_grad=True)\n"
+        "for i in range(300):\n    (w * i).backward()\n    if i % 3 == 0:\n        print(f'seen: {i}')",
+        trace="sampled",
+    )
+    assert [s.values.get("seen") for s in told.answer.scalars] == [i if i % 3 == 0 else None for i in range(300)]
