@@ -179,6 +179,8 @@ def _name(op: Op) -> str:
     call = op.call
     if call is not None and call.last - call.first == 1 and call.name and not call.name.startswith("_"):
         return call.name
+    if packet == "_local_scalar_dense":
+        return "item"  # float(t) and int(t), which come from C
     return packet.lstrip("_").removesuffix("_forward") or packet
 
 

@@ -94,7 +94,7 @@ class Recorder(Writes):
             )
         if step.closed and not op.grad_enabled and _shows_leaf(op):
             op.reads_grad = True  # `w[0] -= lr * w.grad[0]`: the view is a part of the update
-        if step.closed and not op.reads_grad and not self._afterthought(op):
+        if step.closed and outs and not op.reads_grad and not self._afterthought(op):
             self.next_step()
             step = self.step
         for value in op.inputs:

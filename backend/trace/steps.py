@@ -2,7 +2,8 @@
 
 A step begins with the first forward op after a backward, an update or a zero_grad. Whether an op is a forward op of the
 next step or an afterthought of this one (`loss.item()`, an accuracy computed from this step's prediction,
-`lr * w.grad`) is told by what it reads: only results of this step, or a `.grad`, and it is an afterthought.
+`lr * w.grad`) is told by what it reads: only results of this step, or a `.grad`, and it is an afterthought. So is what
+returns no tensor, as `w.item()` does: nothing can come of it.
 """
 
 from __future__ import annotations

@@ -74,11 +74,11 @@ def test_parameters_and_gradient_norms_have_charts(open_page: Open) -> None:
     page.get_by_role("button", name="Parameters", exact=True).click()
     expect(words).to_have_text(re.compile("W over 40 points.*; b over 40 points"))
     assert "lr" not in (words.text_content() or "")
-    page.get_by_role("button", name="Gradient norms").click()
+    page.get_by_role("button", name="Gradients", exact=True).click()
     expect(words).to_have_text(re.compile("norm of W over 40 points.*; norm of b over 40 points"))
     page.reload()
     screen.wait()
-    expect(page.get_by_role("button", name="Gradient norms")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Gradients", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
 def test_the_run_before_lies_under_this_one_until_it_is_taken_away(open_page: Open) -> None:
@@ -140,6 +140,26 @@ def test_charts_have_a_panel_of_their_own_on_a_phone(open_page: Open, theme: str
     page.locator('[data-tab="editor"]').click()
     screen.run(EXPRESSION)
     expect(tab).to_be_hidden()
+
+
+PRINTED = """w = torch.tensor(0.0, requires_grad=True)
+for epoch in range(20):
+    loss = (w - 3) ** 2
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.1 * w.grad
+    w.grad = None
+    distance = 3 - w.item()
+    print(f"epoch {epoch}: loss {loss:.3f}, hits {epoch * epoch}")
+"""
+
+
+def test_what_a_loop_names_and_prints_has_a_chart(open_page: Open) -> None:
+    page = open_page(PRINTED).page
+    page.get_by_role("button", name="Numbers", exact=True).click()
+    expect(page.locator("#chart-words")).to_have_text(
+        re.compile(r"^distance over 20 points: from 2\.4 to .*; hits over 20 points: from 0\.0 to 361")
+    )
 
 
 ADAM = """model = nn.Linear(1, 1)

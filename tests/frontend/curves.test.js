@@ -72,10 +72,22 @@ test("parameters of equal names are told apart by their modules", () => {
   assert.deepEqual(curves.of("parameter").map(({ name }) => name), ["net.0.weight", "net.2.weight", "b"]);
 });
 
-test("what never changes, the loop's own counter and the loss under its name are no parameters", () => {
+test("what never changes, the loop's own counter and the loss under its name are no numbers of the snippet's own", () => {
   const curves = new Curves();
   for (let i = 0; i < 5; i += 1) curves.addScalars(scalars(i, 10 - i, { lr: 0.1, epoch: i, loss: 10 - i, accuracy: i / 5 }, { epoch: i }));
-  assert.deepEqual(seriesOf(curves, "parameters").map(({ name }) => name), ["accuracy"]);
+  assert.deepEqual(seriesOf(curves, "numbers").map(({ name }) => name), ["accuracy"]);
+  assert.deepEqual(seriesOf(curves, "parameters"), []);
+});
+
+test("a parameter is no number of the snippet's own, and its name tells what the steps do not", () => {
+  const graph = graphOf({ nodes: [node("n0", { kind: "leaf", names: ["w"] })], edges: [], groups: [] });
+  const curves = new Curves();
+  const found = { numel: 1, mean: 2, std: null, nan: 0, inf: 0 };
+  curves.addStep({ index: 0, graph: "g", loss: 1, statistics: () => found }, graph);
+  assert.deepEqual(seriesOf(curves, "parameters").map(({ name, length }) => [name, length]), [["w", 1]]);
+  for (let i = 0; i < 5; i += 1) curves.addScalars(scalars(i, null, { w: i, accuracy: i / 5 }, {}));
+  assert.deepEqual(seriesOf(curves, "parameters").map(({ name, length }) => [name, length]), [["w", 5]]);
+  assert.deepEqual(seriesOf(curves, "numbers").map(({ name }) => name), ["accuracy"]);
 });
 
 test("lines over different steps share one axis, and what cannot be drawn is left out", () => {
@@ -136,7 +148,7 @@ test("several losses in turn are a line each, and one under two names is one", (
     clear.addScalars(scalars(i, i % 2 ? penalty : fit, { fit, penalty, lr: 0.1 }));
   }
   assert.deepEqual(seriesOf(clear, "loss").map(({ name, length }) => [name, length]), [["fit", 6], ["penalty", 6]]);
-  assert.deepEqual(seriesOf(clear, "parameters"), []);
+  assert.deepEqual(seriesOf(clear, "numbers"), []);
   const alias = new Curves();
   for (let i = 0; i < 6; i += 1) alias.addScalars(scalars(i, 6 - i, { loss: 6 - i, best: 6 - i, total: i }));
   assert.deepEqual(seriesOf(alias, "loss").map(({ name }) => name), ["loss"]);

@@ -127,3 +127,14 @@ def test_no_hook_of_the_tracers_stays_on_a_leaf(trace: Any) -> None:
     assert "loss" in told.namespace, "its graph, and w's AccumulateGrad in it, is still there"
     left = [o for o in gc.get_objects() if type(o) is partial and o.func.__name__ in ("_accumulated", "_entered")]
     assert not left
+
+
+def test_a_look_at_what_was_updated_begins_no_step(trace: Any) -> None:
+    told = trace(
+        "w = torch.tensor(1.0, requires_grad=True)\n"
+        "for i in range(3):\n    (w * 2).backward()\n"
+        "    with torch.no_grad():\n        w -= 1\n    w.grad = None\n    seen = w.item()\n    ahead = float(w) < 0"
+    )
+    assert len(told.answer.steps) == 3
+    assert [s.values["seen"] for s in told.answer.scalars] == [0.0, -1.0, -2.0]
+    assert told.ops() == ["mul", "item", "item"]

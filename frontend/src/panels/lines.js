@@ -4,7 +4,7 @@
 
 import { numberText } from "../number.js";
 
-/** @typedef {"loss" | "parameters" | "gradients"} Tab */
+/** @typedef {"loss" | "numbers" | "parameters" | "gradients"} Tab */
 
 /** Lines of one chart; more cannot be told apart. */
 export const LINES = 8;
@@ -16,8 +16,9 @@ const IN_SIGHT = 20;
 /** @type {[Tab, string][]} */
 export const TABS = [
   ["loss", "Loss"],
+  ["numbers", "Numbers"],
   ["parameters", "Parameters"],
-  ["gradients", "Gradient norms"],
+  ["gradients", "Gradients"],
 ];
 
 /**
@@ -29,11 +30,15 @@ export function seriesOf(curves, tab) {
   if (tab === "gradients") return curves.of("gradient");
   const { losses } = curves;
   if (tab === "loss") return losses.length > 0 ? losses : curves.of("loss");
-  const scalars = curves.of("scalar").filter((series) => moves(series) && !isLoss(series, curves.loss) && !losses.includes(series));
-  const lengths = new Map(scalars.map(({ name, length }) => [name, length]));
-  const parameters = curves.of("parameter").filter(({ name, length }) => length >= (lengths.get(name) ?? 0));
-  const names = new Set(parameters.map(({ name }) => name));
-  return [...parameters, ...scalars.filter(({ name }) => !names.has(name))];
+  const parameters = curves.of("parameter");
+  const scalars = curves.of("scalar");
+  // a name tells every iteration, a step that is told in full only some
+  const longer = (/** @type {Series} */ one) =>
+    scalars.find(({ name, length }) => name === one.name && length > one.length) ?? one;
+  if (tab === "parameters") return parameters.map(longer);
+  const learns = new Set(parameters.map(({ name }) => name));
+  const others = scalars.filter((one) => !learns.has(one.name) && !losses.includes(one));
+  return others.filter((one) => moves(one) && !isLoss(one, curves.loss));
 }
 
 /**
