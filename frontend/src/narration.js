@@ -37,14 +37,12 @@ export function narrate(at, told) {
 
 /** @param {Told} told */
 function whole({ graph, step }) {
-  const parts = [`${step.values.size} values forward`];
-  if (step.edgeGrads.size > 0) parts.push(`${step.edgeGrads.size} gradients back`);
+  const parts = [`${countText(step.values.size, "value")} forward`];
+  if (step.edgeGrads.size > 0) parts.push(`${countText(step.edgeGrads.size, "gradient")} back`);
   if (step.updates.length > 0) parts.push(countText(step.updates.length, "update"));
   const loss = step.loss === null ? "" : `${lossName(graph, step)} = ${numberText(step.loss)}: `;
   return `The whole step. ${loss}${parts.join(", ")}.`;
 }
-
-const PHASES = { forward: "forward", backward: "backward", update: "update", zero_grad: "zero_grad" };
 
 /**
  * @param {number} at
@@ -53,13 +51,13 @@ const PHASES = { forward: "forward", backward: "backward", update: "update", zer
  */
 export function positionText(at, { graph, step }) {
   const event = step.events[at];
-  if (!event) return step.events.length === 0 ? "nothing to play" : `the whole step · ${step.events.length} events`;
+  if (!event) return step.events.length === 0 ? "nothing to play" : `the whole step · ${countText(step.events.length, "event")}`;
   const count = step.events.filter(({ phase }) => phase === event.phase).length;
   const edge = event.edge === null ? undefined : graph.edges.get(event.edge);
   const node = graph.nodes.get(edge?.target ?? event.node ?? "");
   const place = step.events.slice(0, at + 1).filter(({ phase }) => phase === event.phase).length;
   const subject = node ? ` · ${subjectText(node, event.phase)}` : "";
-  return `${PHASES[event.phase]} · ${place} of ${count}${subject}`;
+  return `${event.phase} · ${place.toLocaleString("en-US")} of ${count.toLocaleString("en-US")}${subject}`;
 }
 
 /**
