@@ -1,22 +1,26 @@
 """The modes off: in iterations that are not told in full, of a loop that does the same in each.
 
 The modes cost more than a small step does, also where they keep nothing. So where one iteration after the other has had
-one backward and no other end of a step, and neither the next step nor the one after it is told, what runs from the
-loop's head on is only counted: each backward is one step, and gives its loss. The step before one that is told is
-recorded again, because what is told may begin with what that one has left. Whatever is not as expected puts the modes
-back on.
+one backward and no other end of a step, and the next step is not told, what runs from the loop's head on is only
+counted: each backward is one step, and gives its loss. Whatever is not as expected puts the modes back on.
+
+They go on again when the iteration before one that is told is over, and its step may be told then if it uses nothing
+that iterations before have left, as far as that can be seen: in a loop where steps do, the step before is recorded too.
+They go off when the iteration that was told is over, unless more was seen to be added to a step in the iteration
+behind it than `zero_grad`, which needs no modes to be heard.
 """
 
 from __future__ import annotations
 
 import inspect
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import torch
 
 from backend.trace.iterations import Pass
 from backend.trace.recorder import Recorder
+from backend.trace.records import Value
 from backend.trace.watching import Watching
 
 ALIKE: Final = 4
@@ -39,9 +43,27 @@ class Coasting:
         self._alike = 0
         self._nodes = 0
         """How many nodes autograd had made when it was certain that the next step had not begun."""
+        self._began = 0
+        """How many ops there had been at the end of the iteration before."""
+        self._apart = 0
+        """So many iterations that were seen, one after the other, have used nothing that was left by others."""
+        self._linked: set[int] = set()
+        """Loops whose steps use what is left by steps before, though that was not to be expected."""
+        self._added: set[int] = set()
+        """Loops in whose iterations there is more for the step before than `zero_grad`."""
+        self._events: list[Any] | None = None
+        """Of the step that was over when this iteration began."""
+        self._before = self._heard = 0
+        """How many there were, and how many with those that need no modes to be heard."""
+        self._empties = False
+        """The last iteration that was seen began with a `zero_grad`."""
         self.off = False
         self.torn = False
         """This iteration was not as expected, and its beginning was not seen: nothing in it is told in full."""
+        self._bare = False
+        """The step before this iteration was not seen."""
+        self._woken = False
+        """This iteration is the first that is seen."""
 
     # what happens, as the loops and the engine tell
 
@@ -51,30 +73,41 @@ class Coasting:
         if last is None or now.loop != last.loop:
             return
         self.torn = False
-        step = recorder.step
-        following = step.index + step.closed
-        untold = not (step.told or recorder.tells(following) or recorder.tells(following + 1))
-        regular = self._follows(now)
-        if not regular:
+        if not self._follows(now):
             self._alike = 0
-        if not (untold and regular and self._alike >= ALIKE):
+            self.wake()
+        elif self._alike < ALIKE or self._is_wanted(now):
             self.wake()
         elif not self.off:
             self._sleep(frame)
         self._nodes = _nodes()
+        step = recorder.step
+        self._events = step.events if step.closed and not self.off else None
+        self._before = self._heard = len(step.events)
 
     def ends(self, loop: int) -> None:
-        """An iteration of some loop has come to the end of its body."""
-        if self._last is None or self._last.loop != loop:
+        """An iteration of some loop has come to the end of its body; the path says the next one."""
+        last, recorder = self._last, self._recorder
+        if last is None or last.loop != loop:
             return
-        if self.off:
-            self._nodes = _nodes()
-        elif not self._recorder.step.closed:
-            self._alike = 0  # the next step has begun before its iteration
+        self._began = recorder.count
+        step = recorder.step
+        if not self.off:
+            if not step.closed:  # the next step has begun before its iteration
+                self._alike = 0
+                if self._woken:
+                    recorder.leave_untold()  # it would have been this one's, if all before had been seen
+            self._bare = self._woken = False
+            return
+        self._nodes = _nodes()
+        if step.closed and recorder.tells(step.index + 1):
+            self.wake()
+            self._bare = True
 
     def left(self, loop: int) -> None:
         """A loop is over, or an exception has left it."""
-        if self.off and self._last is not None and self._last.loop == loop:
+        if self._last is not None and self._last.loop == loop:
+            self._bare = False
             self.wake()
 
     def backward(self) -> None:
@@ -83,11 +116,16 @@ class Coasting:
         now = path[-1] if path else None
         if now is not None and self._follows(now):
             self._alike += 1
+            self._apart += not self.off
+            if self._events is not None:
+                self._empties = self._heard > self._before
+                if len(self._events) > self._heard:
+                    self._added.add(now.loop)
         else:
-            self._alike = 0
+            self._alike = self._apart = 0
             self.torn = self.off
             self.wake()
-        self._last = now
+        self._last, self._events = now, None
 
     def passed(self, loss: float | None) -> None:
         """A backward that nobody watched is done."""
@@ -101,34 +139,67 @@ class Coasting:
         recorder.close(step)
         self._nodes = _nodes()
 
+    def emptied(self, before: int) -> None:
+        """A `zero_grad` was heard; `before` it, the step had so many events."""
+        events = self._recorder.step.events
+        if events is self._events and before == self._heard:
+            self._heard = len(events)
+
+    def used(self, value: Value) -> None:
+        """A step uses, for the first time, what none of its own ops has made."""
+        made = value.op or value.origin
+        if value.used or self._recorder.step.unseen or (made is not None and made.number >= self._began):
+            return
+        self._apart = 0
+        if self._bare and self._last is not None:
+            self._linked.add(self._last.loop)
+            self._recorder.leave_untold()
+
     def irregular(self) -> None:
         """A step has ended without a backward."""
         self._alike = 0
 
     # the modes
 
+    def listens(self) -> bool:
+        """Whether a `zero_grad` is to be heard although the modes are off: for a step that is still to be told."""
+        recorder = self._recorder
+        pending = self.off and self._empties and recorder.step.told
+        return pending and recorder.suspended == 1 and _nodes() == self._nodes
+
     def wake(self) -> None:
         """Put the modes back on, if they are off."""
-        if not self.off or not self._modes.on():
+        if not self.off:
             return
-        self.off = False
         recorder = self._recorder
+        with recorder.paused():
+            recorder.know_grads()
+        self._modes.on()
+        self.off, self._woken = False, True
         recorder.suspended -= 1
-        recorder.know_grads()
         if _nodes() > self._nodes:
             if recorder.step.closed:
                 recorder.next_step()
             recorder.step.unseen = True
 
+    def _is_wanted(self, now: Pass) -> bool:
+        """Whether the iteration that begins is to be seen."""
+        recorder = self._recorder
+        step = recorder.step
+        following = step.index + step.closed
+        if recorder.tells(following) or (step.told and now.loop in self._added):
+            return True
+        apart = self._apart >= ALIKE and now.loop not in self._linked
+        return not apart and recorder.tells(following + 1, iterations=1)
+
     def _sleep(self, frame: FrameType) -> None:
         recorder = self._recorder
         if recorder.suspended or frame.f_code.co_flags & _PAUSES:
             return
-        recorder.before_write()
         if self._modes.off():
             self.off = True
             recorder.suspended += 1
-            recorder.batch = []
+            recorder.rest()
 
     def _follows(self, now: Pass) -> bool:
         """Whether that is the iteration after the one that had the last backward."""

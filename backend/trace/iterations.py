@@ -101,6 +101,8 @@ class Iterations:
         depth = _depth(path, loop, frame)
         if depth < 0:
             self._runs += 1
+            if recorder.turns is not None:
+                recorder.turns.starts(self.headers[loop].line)
             recorder.loops = (*path, Pass(loop, self._runs, frame, 0))
             return
         now = path[depth]
@@ -119,15 +121,17 @@ class Iterations:
         if turns is not None and turns.ends_at(caller, self.headers[loop][0]):
             with recorder.paused():
                 turns.ahead(caller)
+                if recorder.step.told and recorder.resolve is not None:
+                    recorder.resolve(recorder.step)  # before the next turn gives its names to others
         path = recorder.loops
         depth = _depth(path, loop, frame)
         if depth < 0:
             return
         now = path[depth]
         self._ahead.add(now.run)
+        recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
         if recorder.coasting is not None:
             recorder.coasting.ends(loop)
-        recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
 
     def over(self, loop: int, value: Any = None) -> Any:
         """The loop has ended. Returns `value`."""

@@ -263,6 +263,7 @@ class Step:
         "ops",
         "optimizers",
         "piled",
+        "rested",
         "told",
         "unseen",
         "updates",
@@ -274,6 +275,8 @@ class Step:
         """In full: what its tensors hold is kept, and it is sent."""
         self.unseen = False
         """It ran, at least in part, while the modes were off."""
+        self.rested = False
+        """Its numbers are all taken, though it is still the last one."""
         self.ops: list[Op] = []
         self.engine: list[EngineNode] = []
         self.events: list[tuple[int, Any, Site | None]] = []

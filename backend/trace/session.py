@@ -85,6 +85,7 @@ class Session:
         self.recorder.survey = partial(survey, self.recorder)
         self.recorder.turned = self._on_turn
         self.names = Names(self.recorder, self.source, self.namespace)
+        self.recorder.resolve = self.names.resolve
         self.builder = Builder(self.source, self.names, Calls.of(self.recorder), job.step_bytes)
         self.lookout = Lookout(self.recorder, self.source, self.namespace, self.send)
         self.budget = [job.output_bytes]
@@ -253,7 +254,8 @@ class Session:
     def _execute(self, snippet: Snippet) -> None:
         self._prepare()
         looping = snippet.tree is not None and has_loops(snippet.tree)
-        self.recorder.turns = Turns(Loops(snippet.tree if looping else None), self.namespace)
+        loops = Loops(snippet.tree if looping else None)
+        self.recorder.turns = Turns(loops, self.namespace, self.recorder.loop_headers)
         self.recorder.turns.over = self._tell_turn
         self.readings = Readings(snippet.tree) if looping and snippet.tree is not None else None
         self.bindings = Bindings(self.names, self.builder.shown, snippet.bindings, self.send)

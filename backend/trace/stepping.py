@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from backend.trace.source import learner_site
-from backend.trace.watching import Watching, watching
+from backend.trace.watching import Watching, listening, watching
 
 Optimizer = torch.optim.Optimizer
 
@@ -77,7 +77,7 @@ def _wrap_zero_grad(owner: type, parameters: Callable[[Any], Iterator[torch.Tens
 
     @functools.wraps(plain)
     def zero_grad(self: Any, *args: Any, **kwargs: Any) -> Any:
-        modes = watching()
+        modes = listening()
         if modes is None:
             return plain(self, *args, **kwargs)
         recorder = modes.recorder
@@ -85,9 +85,11 @@ def _wrap_zero_grad(owner: type, parameters: Callable[[Any], Iterator[torch.Tens
         with modes.aside():
             held = [p for p in parameters(self) if p.grad is not None]
             result = plain(self, *args, **kwargs)
-        site = learner_site()
+        site, before = learner_site(), len(recorder.step.events)
         for parameter in held:
             recorder.grad_dropped(parameter, site)
+        if recorder.coasting is not None:
+            recorder.coasting.emptied(before)
         return result
 
     setattr(owner, "zero_grad", zero_grad)  # noqa: B010  # mypy forbids to assign a method of a class

@@ -99,6 +99,8 @@ class Steps(Ledger):
         self._forward_part: Summaries = []
         self.survey: Callable[[list[_Tensor]], None] | None = None
         """Looks at the autograd graph of a step that ends without a backward."""
+        self.resolve: Callable[[Step], None] | None = None
+        """Gives the step's values the names that they have now."""
         self.turns: Turns | None = None
         self.turned: Callable[[Step], None] | None = None
         """Called at the end of every step, also of those that are not told in full."""
@@ -118,9 +120,30 @@ class Steps(Ledger):
         self.step = Step(step.index + 1, told=self.tells(step.index + 1))
         self.summariser = self._summariser if self.step.told or self.forks else self._silent
 
-    def tells(self, index: int) -> bool:
-        """Whether the step of that number is told in full."""
-        return not self.sampled or (is_sampled(index) and not (self.coasting is not None and self.coasting.torn))
+    def tells(self, index: int, *, iterations: int = 0) -> bool:
+        """Whether the step of that number is told in full. It is in this iteration, or so many `iterations` later."""
+        if not self.sampled:
+            return True
+        if self.coasting is not None and self.coasting.torn:
+            return False
+        return is_sampled(index) or (self.turns is not None and self.turns.is_last(self.loops, iterations))
+
+    def leave_untold(self) -> None:
+        """The step under way is not told after all: what it begins with was not seen."""
+        if self.step.told:
+            self.step.told = False
+            self.summariser.take()
+            self.summariser = self._summariser if self.forks else self._silent
+
+    def rest(self) -> None:
+        """The modes are off: to the step that is over no more will be added but `zero_grad`."""
+        self.finish_op()
+        self.batch = []
+        step = self.step
+        if step.told and step.closed and not step.rested:
+            step.rested = True
+            self._sum_up(step)
+        self.summariser.flush()
 
     def coasts(self) -> bool:
         """Whether the modes are off because nothing is told."""
@@ -131,21 +154,28 @@ class Steps(Ledger):
         if step.told:
             if self.survey is not None and not step.engine:
                 self.survey(self._ends(step))
-            for update in step.updates.values():
-                tensor = update.leaf.ref()
-                if tensor is not None:
-                    self.summariser.add((AFTER, update.leaf, 0), tensor)
-                for place, (_, kept) in enumerate(update.kept):
-                    self.summariser.add((STATE, update.leaf, place), kept)
+            if not step.rested:
+                self._sum_up(step)
         summaries = self.summariser.take()
         self._forward_part = [(key, summary) for key, summary in summaries if key[0] == VALUE]
         return summaries
+
+    def _sum_up(self, step: Step) -> None:
+        """What the step has left its parameters and the optimizer's state at."""
+        for update in step.updates.values():
+            tensor = update.leaf.ref()
+            if tensor is not None:
+                self.summariser.add((AFTER, update.leaf, 0), tensor)
+            for place, (_, kept) in enumerate(update.kept):
+                self.summariser.add((STATE, update.leaf, place), kept)
 
     def _use(self, value: Value) -> None:
         """A tensor from outside the step is used in it for the first time: now its value counts."""
         tensor = value.ref()
         if tensor is None:
             return
+        if self.coasting is not None:
+            self.coasting.used(value)
         value.used = True
         value.requires_grad = tensor.requires_grad
         value.is_leaf = tensor.is_leaf
@@ -165,11 +195,16 @@ class Steps(Ledger):
                 self.turns.close()
 
     def know_grads(self) -> None:
-        """What backward has put into `.grad` of leaves while nobody looked."""
+        """What is in `.grad` of leaves now, after nobody has looked. Where all are zeros, they were emptied."""
+        found = []
         for leaf in self.leaves.values():
+            self.forget_grad(leaf)
             tensor = leaf.ref()
             if tensor is not None and tensor.grad is not None:
-                self.know_grad(tensor.grad, leaf)
+                found.append((tensor.grad, leaf))
+        if any(_is_unlike_zero(grad) for grad, _ in found):
+            for grad, leaf in found:
+                self.know_grad(grad, leaf)
 
     def _ends(self, step: Step) -> list[_Tensor]:
         """The step's results that are still there and have a history. A changed view is not asked: it would rebuild."""
@@ -255,3 +290,8 @@ class Steps(Ledger):
         self.step.events.append((ZERO_GRAD, leaf, site))
         leaf.zeroed = True
         self.forget_grad(leaf)
+
+
+def _is_unlike_zero(grad: _Tensor) -> bool:
+    """Whether a gradient has something in it, or cannot be asked."""
+    return grad.is_meta or grad.layout is not torch.strided or bool(grad.any())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import FrameType
@@ -18,6 +18,7 @@ from typing import Any, Final
 import torch
 
 from backend.schema import Number
+from backend.trace.iterations import Header, Path
 from backend.trace.loops import Loop, Loops, length
 from backend.trace.source import learner_frames
 
@@ -54,9 +55,10 @@ class Turn:
 class Turns:
     """Follows the loops around each step."""
 
-    def __init__(self, loops: Loops, namespace: dict[str, Any]) -> None:
+    def __init__(self, loops: Loops, namespace: dict[str, Any], headers: Sequence[Header]) -> None:
         self._loops = loops
         self._namespace = namespace
+        self._headers = headers
         self._frame: FrameType | None = None
         """The innermost frame of the snippet in which the step that was closed last is inside a loop."""
         self._around: tuple[Loop, ...] = ()
@@ -155,6 +157,25 @@ class Turns:
         """How far the loops have got, if it is time to say so."""
         return self._counted.progress()
 
+    def starts(self, line: int) -> None:
+        """The loop at `line` begins: how often it turns may be another number than the last time."""
+        self._counted.forget(line)
+
+    def is_last(self, path: Path, later: int = 0) -> bool:
+        """Whether `path`, or that of so many iterations `later`, is in the last turn of the loops around the steps.
+
+        Those are the loops that the last step was closed in. False where one of them turns nobody knows how often.
+        """
+        ends, found = self._counted.ends, 0
+        for one in reversed(path):
+            end = ends.get(self._headers[one.loop].line)
+            if end is not None:
+                if one.iteration + later != end:
+                    return False
+                later = 0
+                found += 1
+        return 0 < found == len(ends)
+
     def _places(self) -> list[Place]:
         """The frames of the snippet that are inside loops, outermost first."""
         found: list[Place] = []
@@ -176,6 +197,13 @@ class _Counter:
         self._total: int | None = None
         self._began = self._said = perf_counter()
         self._lengths: dict[int, int | None] = {}
+        self.ends: dict[int, int] = {}
+        """The last turn (from 0) of each loop around the step that was closed last; empty where one is not known."""
+
+    def forget(self, line: int) -> None:
+        """The loop at `line` begins anew."""
+        self._lengths.pop(line, None)
+        self.ends = {}
 
     def times(self, loop: Loop, frame: FrameType, total: int | None) -> int | None:
         """`total` times how often `loop` turns; None where either is not known."""
@@ -189,7 +217,10 @@ class _Counter:
         if where != self._where:
             self._where, self._done = where, 0
             self._began = self._said = perf_counter()
-        elif at and at == self._at:
+            self.ends = {}
+        if total and not self.ends:
+            self.ends = {line: (self._lengths[line] or 0) - 1 for line in where}
+        if self._done and at and at == self._at:
             return  # a second backward in the same turn
         self._at, self._total = at, total
         self._done += 1

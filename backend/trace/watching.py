@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final
 
 import torch
 
@@ -13,8 +15,62 @@ from backend.trace.recorder import Recorder
 _active: list[Watching] = []
 """The one that is recording in this process, if any. One process, one run."""
 
-_functions = torch._C._len_torch_function_stack
-_dispatches = torch._C._len_torch_dispatch_stack
+
+class _Stack:
+    """One of torch's two stacks of modes. What the snippet has put on top stays there, in its order.
+
+    `with mode:` takes off at its end whatever lies on top.
+    """
+
+    def __init__(
+        self, length: Callable[[], int], at: Callable[[int], Any], pop: Callable[[], Any], push: Callable[[Any], None]
+    ) -> None:
+        self.length, self._at, self._pop, self._push = length, at, pop, push
+
+    def place(self, mode: Any) -> int | None:
+        """How many lie under the mode; None where it is not there, or is being asked and so taken off for a while."""
+        return next((place for place in range(self.length()) if self._at(place) is mode), None)
+
+    def take(self, place: int) -> None:
+        """Take off the mode at that place."""
+        above = self._lift(place + 1)
+        self._pop()
+        self._lay(above)
+
+    def put(self, mode: Any, place: int) -> None:
+        """Put a mode on, over so many, as far as they are still there."""
+        above = self._lift(place)
+        self._push(mode)
+        self._lay(above)
+
+    def _lift(self, place: int) -> list[Any]:
+        return [self._pop() for _ in range(self.length() - place)]
+
+    def _lay(self, above: list[Any]) -> None:
+        for mode in reversed(above):
+            self._push(mode)
+
+
+_INFRA: Final = tuple(torch._C._TorchDispatchModeKey.__members__.values())
+"""Of each such kind there is one mode at most, a FakeTensorMode say, under all others and counted after them."""
+
+
+def _dispatches() -> int:
+    return torch._C._len_torch_dispatch_stack() - sum(torch._C._get_dispatch_mode(k) is not None for k in _INFRA)
+
+
+_FUNCTIONS: Final = _Stack(
+    torch._C._len_torch_function_stack,
+    torch._C._get_function_stack_at,
+    torch._C._pop_torch_function_stack,
+    torch._C._push_on_torch_function_stack,
+)
+_DISPATCHES: Final = _Stack(
+    _dispatches,
+    torch._C._get_dispatch_stack_at,
+    partial(torch._C._pop_torch_dispatch_stack, None),
+    torch._C._push_on_torch_dispatch_stack,
+)
 
 
 class Watching:
@@ -27,39 +83,36 @@ class Watching:
         """How many modes lie under ours, while they are off."""
 
     def __enter__(self) -> Watching:
-        self._put_on()
+        for mode in (self._function, self._forward):
+            mode.__enter__()  # type: ignore[no-untyped-call]  # torch annotates neither
         _active.append(self)
         return self
 
     def __exit__(self, *error: object) -> None:
         _active.clear()
-        if self._under is None:
-            self._take_off()
+        self.off()
+        _DISPATCHES.put(self._forward, _DISPATCHES.length())
+        self._forward.__exit__(*error)  # type: ignore[no-untyped-call]  # not only taken off: it keeps count of modes
 
     def off(self) -> bool:
-        """Take the modes off. False where that cannot be: they are off, or the snippet has put its own on top."""
-        functions, dispatches = _functions(), _dispatches()
-        if (
-            self._under is not None
-            or not functions
-            or not dispatches
-            or torch._C._get_function_stack_at(functions - 1) is not self._function
-            or torch._C._get_dispatch_stack_at(dispatches - 1) is not self._forward
-        ):
+        """Take the modes off. False where they are off."""
+        if self._under is not None:
             return False
-        self._take_off()
-        self._under = functions - 1, dispatches - 1
+        function, forward = _FUNCTIONS.place(self._function), _DISPATCHES.place(self._forward)
+        if function is None or forward is None:
+            return False
+        self._under = function, forward
+        _DISPATCHES.take(forward)
+        _FUNCTIONS.take(function)
         return True
 
-    def on(self) -> bool:
-        """Put them back. False where the snippet has put modes of its own on since: theirs would be taken off first."""
-        if self._under is None:
-            return True
-        if self._under != (_functions(), _dispatches()):
-            return False
-        self._under = None
-        self._put_on()
-        return True
+    def on(self) -> None:
+        """Put them back where they were: under those that the snippet has put on since."""
+        if self._under is not None:
+            function, forward = self._under
+            self._under = None
+            _FUNCTIONS.put(self._function, function)
+            _DISPATCHES.put(self._forward, forward)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -79,7 +132,8 @@ class Watching:
         """Inside `aside`: the learner's code has the word again."""
         recorder = self.recorder
         recorder.suspended -= 1
-        off = self._under is not None and self.on()
+        off = self._under is not None
+        self.on()
         try:
             yield
         finally:
@@ -88,14 +142,6 @@ class Watching:
             if off:
                 self.off()
             recorder.suspended += 1
-
-    def _put_on(self) -> None:
-        for mode in (self._function, self._forward):
-            mode.__enter__()  # type: ignore[no-untyped-call]  # torch annotates neither
-
-    def _take_off(self) -> None:
-        for mode in (self._forward, self._function):
-            mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # likewise
 
 
 def active() -> Recorder | None:
@@ -106,3 +152,12 @@ def active() -> Recorder | None:
 def watching() -> Watching | None:
     """The modes of the run in this process, unless what runs now is not the learner's code."""
     return _active[0] if _active and not _active[0].recorder.suspended else None
+
+
+def listening() -> Watching | None:
+    """The same, also where the modes are off and a step is still to be told."""
+    modes = watching()
+    if modes is None and _active:
+        coasting = _active[0].recorder.coasting
+        modes = _active[0] if coasting is not None and coasting.listens() else None
+    return modes

@@ -92,6 +92,27 @@ LOOPS = {
     + "except KeyError:\n    pass\nafter = model(x).sum()\nafter.backward()\n",
     "an error that is caught in the loop": "for i in range(40):\n    try:\n        h = model(x if i % 8 else x.T)\n"
     "    except RuntimeError:\n        continue\n" + STEP.replace("model(x)", "h"),
+    "gradients set to zero": "for i in range(40):\n" + STEP.replace("grad()", "grad(set_to_none=False)"),
+    "gradients that pile up, then zeros": "for i in range(40):\n    F.mse_loss(model(x), y).backward()\n"
+    "    if i % 3 == 2:\n        opt.step()\n        opt.zero_grad(set_to_none=False)\n",
+    "an average of the weights": "kept = model[0].weight.detach().clone()\nfor i in range(40):\n"
+    + STEP
+    + "    kept = 0.9 * kept + 0.1 * model[0].weight.detach()\n    far = (model[0].weight - kept).norm()\n",
+    "data from the iteration before": "for i in range(40):\n" + STEP + "    x = x + 0.01\n",
+    "a part that joins late": "head = nn.Linear(1, 1)\nfor i in range(40):\n    p = model(x)\n"
+    "    if i >= 25:\n        p = head(p)\n    opt.zero_grad()\n    loss = F.mse_loss(p, y)\n    loss.backward()\n"
+    "    opt.step()\n",
+    "a look back at the top": "loss = None\nfor i in range(40):\n    if loss is not None:\n        best = loss * 1\n"
+    + STEP,
+    "a look back at the top, now and then": "for i in range(40):\n    if i % 3 == 1:\n        near = loss.item()\n"
+    + STEP,
+    "a learning rate that falls": "plan = torch.optim.lr_scheduler.StepLR(opt, 5)\nfor i in range(40):\n"
+    + STEP
+    + "    plan.step()\n",
+    "a mode of the learner's own": "from torch.overrides import TorchFunctionMode\n"
+    "class Mine(TorchFunctionMode):\n    def __torch_function__(self, f, types, args=(), kwargs=None):\n"
+    "        return f(*args, **(kwargs or {}))\nwith Mine():\n    for i in range(40):\n"
+    + STEP.replace("    ", "        "),
     "a switch of the learner's": "for i in range(40):\n    with torch.device('cpu'):\n"
     + STEP.replace("    ", "        "),
 }
@@ -177,3 +198,132 @@ def test_a_value_beside_a_line_is_that_of_its_step(trace: Any) -> None:
     for binding in told.bindings:
         if binding.name == "loss":
             assert float(binding.text) == pytest.approx(losses[binding.step], rel=1e-4)
+
+
+@pytest.mark.parametrize("zero", ["at the top", "in the middle", "at the end"])
+def test_nothing_is_watched_but_what_is_told(
+    trace: Any, coasted: list[float | None], zero: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "is_sampled", SPARSE["pairs"])
+    lines = ["    loss = F.mse_loss(model(x), y)\n", "    loss.backward()\n", "    opt.step()\n"]
+    lines.insert({"at the top": 0, "in the middle": 1, "at the end": 3}[zero], "    opt.zero_grad()\n")
+    told = trace(START + "for i in range(40):\n" + "".join(lines), trace="sampled").answer
+    untold = {scalars.index for scalars in told.scalars if not scalars.traced}
+    assert coasted == [scalars.loss for scalars in told.scalars if scalars.index in untold]
+    assert len(untold) == 40 - 8 - 2 * 3 - 1
+
+
+ENDS = {
+    "a range": ("for i in range(30):\n" + STEP, [29]),
+    "a range that is named": ("n = 15\nfor i in range(0, 2 * n):\n" + STEP, [29]),
+    "a loop in a loop": ("for i in range(6):\n    for j in range(5):\n" + STEP.replace("    ", "        "), [29]),
+    "a DataLoader": (
+        "loader = torch.utils.data.DataLoader(data, batch_size=4)\nfor i in range(10):\n    for x, y in loader:\n"
+        + STEP.replace("    ", "        "),
+        [29],
+    ),
+    "a function called twice": (
+        "def train(n):\n    for i in range(n):\n" + STEP.replace("    ", "        ") + "train(20)\ntrain(30)\n",
+        [19, 49],
+    ),
+    "two backwards in each": ("for i in range(15):\n" + STEP + "    model(x).sum().backward()\n", [28, 29]),
+    "a while loop": ("i = 0\nwhile i < 30:\n    i += 1\n" + STEP, []),
+    "a loop that is left early": ("for i in range(99):\n" + STEP + "    if i == 29:\n        break\n", []),
+    "what is behind the loop": ("for i in range(30):\n" + STEP + "model(x).sum().backward()\nmodel(x).max()\n", [29]),
+}
+
+
+@pytest.mark.parametrize(("code", "last"), ENDS.values(), ids=ENDS)
+def test_the_last_iteration_is_told_where_it_is_known_to_be_the_last(
+    trace: Any, code: str, last: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "is_sampled", lambda index: index < 6)
+    every, sampled = trace(START + code).answer, trace(START + code, trace="sampled").answer
+    assert [step.index for step in sampled.steps] == [*range(6), *last]
+    assert all(step == every.steps[step.index] for step in sampled.steps)
+
+
+def test_a_step_that_begins_with_what_was_not_seen_is_not_told_in_full(
+    trace: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layer that joins in iteration 25, a told one, may have been made anywhere."""
+    monkeypatch.setattr(steps, "is_sampled", SPARSE["pairs"])
+    told = trace(START + LOOPS["a part that joins late"], trace="sampled").answer
+    indices = [step.index for step in told.steps]
+    assert 14 in indices
+    assert 25 not in indices
+    assert {26, 36, 37} < set(indices)
+
+
+MODE = """
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+class Functions(TorchFunctionMode):
+    def __torch_function__(self, f, types, args=(), kwargs=None):
+        calls.append(1)
+        return f(*args, **(kwargs or {}))
+
+class Dispatches(TorchDispatchMode):
+    def __torch_dispatch__(self, f, types, args=(), kwargs=None):
+        calls.append(1)
+        return f(*args, **(kwargs or {}))
+
+calls = []
+"""
+
+WAYS_OUT = {
+    "return": "def train():\n    for i in range(60):\n        if i == 33:\n            with {mode}():\n"
+    "                return model(x)\n" + STEP.replace("    ", "        ") + "train()\n",
+    "return out of an outer one": "def train():\n    with {mode}():\n        for i in range(60):\n"
+    "            if i == 33:\n                return model(x)\n" + STEP.replace("    ", " " * 12) + "train()\n",
+    "an exception": "try:\n    for i in range(60):\n        with {mode}():\n            if i == 33:\n"
+    "                raise KeyError\n" + STEP.replace("    ", " " * 12) + "except KeyError:\n    pass\n",
+    "an exception caught in the loop": "for i in range(34):\n    try:\n        with {mode}():\n"
+    "            if i % 9 == 8:\n                raise KeyError\n"
+    + STEP.replace("    ", " " * 12)
+    + "    except KeyError:\n        continue\n",
+    "a mode put on for good": "mine = {mode}()\nfor i in range(60):\n    if i == 21:\n        mine.__enter__()\n"
+    + STEP
+    + "    if i == 33:\n        break\n"
+    + "mine.__exit__(None, None, None)\n",
+    "a mode put on before an iteration that is not as expected": "mine = {mode}()\nfor i in range(60):\n"
+    "    if i == 21:\n        mine.__enter__()\n        model(x).sum().backward()\n"
+    + STEP
+    + "    if i == 33:\n        break\n"
+    + "mine.__exit__(None, None, None)\n",
+    "a mode that stays on to the end": "mine = {mode}()\nfor i in range(34):\n    if i == 21:\n"
+    "        mine.__enter__()\n" + STEP,
+}
+
+
+@pytest.mark.parametrize("mode", ["Functions", "Dispatches"])
+@pytest.mark.parametrize("way", WAYS_OUT.values(), ids=WAYS_OUT)
+def test_modes_of_the_learners_own_and_ours_do_not_get_mixed_up(
+    trace: Any, coasted: list[float | None], way: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "is_sampled", lambda index: SPARSE["pairs"](index) or index >= 30)
+    code = START + MODE + way.format(mode=mode) + "after = model(x).sum() * 2\nafter.backward()\n"
+    plain: dict[str, Any] = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "__name__": "__main__"}
+    stacks = torch._C._len_torch_function_stack, torch._C._len_torch_dispatch_stack
+    exec(compile(code, "plain.py", "exec"), plain)
+    stayed = [_take_off(stacks)]
+    every = trace(code)
+    stayed.append(_take_off(stacks))
+    sampled = trace(code, trace="sampled")
+    stayed.append(_take_off(stacks))
+    assert stayed[1:] == stayed[:1] * 2
+    assert len(coasted) >= 5
+    assert sampled.answer.status == "ok"
+    whole = {step.index: step for step in every.answer.steps}
+    assert all(step == whole[step.index] for step in sampled.answer.steps)
+    assert sampled.ops()[-2:] == ["sum", "mul"], "what is behind the loop was seen"
+    assert torch.equal(_parameters(sampled.namespace), _parameters(plain))
+
+
+def _take_off(stacks: tuple[Callable[[], int], ...]) -> list[str]:
+    """What a snippet has left on."""
+    functions, dispatches = stacks
+    left = [torch._C._pop_torch_function_stack() for _ in range(functions())]
+    left += [torch._C._pop_torch_dispatch_stack(None) for _ in range(dispatches())]
+    return [type(mode).__name__ for mode in left]
