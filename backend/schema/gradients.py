@@ -25,16 +25,17 @@ Reason = Literal[
     "unused",
     "not_on_path",
     "undefined",
+    "failed",
     "zeroed",
     "untraced",
 ]
 """not_leaf: computed, and retain_grad() was not called. reassigned: the name was a leaf's, and is now a result's.
-no_requires_grad: made without. frozen: a parameter that was switched off. dtype: not floating point. detach, no_grad,
-inference, item, data, no_derivative: what cut the way between it and the loss. not_called: no backward ran.
-autograd_grad: torch.autograd.grad returns gradients and stores none. func: it is a gradient itself, which torch.func
-returned. inputs: backward was asked for others. unused: no
-operation read it. not_on_path: it was used, and not for the loss. undefined: backward came by and brought None.
-zeroed: it was there, and was set to None. untraced: a step that was not told in full."""
+no_requires_grad: made without. frozen: a parameter, or another leaf, that was switched off. dtype: not floating point.
+detach, no_grad, inference, item, data, no_derivative: what cut the way between it and the loss. not_called: no backward
+ran. autograd_grad, func: torch.autograd.grad and torch.func return gradients and store none, in what they are computed
+for and in what they return. inputs: backward was asked for others. unused: no operation read it. not_on_path: it was
+used, and not for the loss. undefined: backward came by and brought None. failed: backward ended with an error. zeroed:
+it was there, and was set to None. untraced: a step that was not told in full."""
 
 
 class NamedGradient(Model):

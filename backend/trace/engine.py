@@ -25,11 +25,11 @@ from backend.trace.records import (
     Call,
     EngineNode,
     Pass,
+    Site,
     Step,
-    Value,
 )
 from backend.trace.saved import saved_of
-from backend.trace.source import learner_site
+from backend.trace.source import FILENAME, learner_site
 
 Grads = Sequence[torch.Tensor | None]
 
@@ -43,7 +43,8 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     coasting = recorder.coasting
     if torch._C._functorch.peek_interpreter_stack() is not None:
         # a graph that torch.func makes and takes down again, of wrappers: what can be seen is what it computes
-        with _recorded(recorder, learner_site(2), FUNC_BACKWARD):
+        site = recorder.transformed = learner_site(2)
+        with _recorded(recorder, site, FUNC_BACKWARD):
             return engine(outputs, *args, **kwargs)
     if coasting is not None:
         coasting.backward()
@@ -67,12 +68,19 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
             step.number = _number(outputs[0])
     older = {id(leaf) for _, leaf in recorder.grads.values()}
     recorder.backwards += 1
-    _remember(recorder, step.loss if roots else None, site, args, kwargs)
+    run = _remember(recorder, outputs, site, args, kwargs)
+    if watch.acting:
+        recorder.summariser.flush()  # the snippet writes to leaves while backward goes on
     try:
         with _recorded(recorder, site) if creates_graph else recorder.paused():
             result = engine(outputs, *args, **kwargs)
         recorder.backward_site = step.backward_site = site
+        if not run.accumulates and not creates_graph:
+            recorder.given(result, "grad", site)
         return result
+    except BaseException:
+        run.failed = True
+        raise
     finally:
         watch.finish(older)
         recorder.close(step)
@@ -94,17 +102,26 @@ def _recorded(recorder: Recorder, site: Any, name: str = "backward") -> Iterator
         step.events[began:] = sorted(step.events[began:], key=lambda event: bool(event[0] == FORWARD))
 
 
-def _remember(recorder: Recorder, root: Value | None, site: Any, args: Any, kwargs: Any) -> None:
+def _remember(recorder: Recorder, outputs: Sequence[Any], site: Any, args: Any, kwargs: Any) -> Pass:
     """What this pass is about to do: `args` are the engine's (gradients, retain_graph, create_graph, inputs)."""
     wanted = [t for t in args[3] if isinstance(t, torch.Tensor)] if len(args) > 3 and args[3] else []
     inputs = frozenset(id(recorder.value_of(t)) for t in wanted) if wanted else None
-    recorder.passes[site] = Pass(root, site, inputs, accumulates=bool(kwargs.get("accumulate_grad")))
+    root = recorder.value_of(outputs[0]) if isinstance(outputs[0], torch.Tensor) else None
+    run = Pass(root, site, inputs, accumulates=bool(kwargs.get("accumulate_grad")))
+    recorder.passes[site] = run
+    return run
 
 
 def _number(root: Any) -> float | None:
     """The loss, if backward began at one number."""
     plain = isinstance(root, torch.Tensor) and root.numel() == 1 and not root.is_meta and not root.is_complex()
     return float(root.item()) if plain else None  # float(root) would warn, in the learner's output
+
+
+def _own_code(hooks: Any) -> Site | None:
+    """Where the first of a tensor's hooks begins, if it is a function of the snippet's."""
+    codes = (getattr(hook, "__code__", None) for hook in hooks.values())
+    return next(((code, 0) for code in codes if code is not None and code.co_filename == FILENAME), None)
 
 
 def survey(recorder: Recorder, roots: list[torch.Tensor]) -> None:
@@ -128,6 +145,8 @@ class _Watch:
         """Most hooks are not taken off, which takes as long as hooking: they fall silent, and go with the graph."""
         self.handles: list[Any] = []
         """Those of AccumulateGrad, which does not go: `loss` of one turn lives until that of the next is there."""
+        self.acting: dict[int, int] = {}
+        """id(node) of each leaf with hooks of the learner's own that act on it once it has its gradient -> version."""
         self._happened = step.events.append
         self._add = recorder.summariser.add
 
@@ -169,8 +188,11 @@ class _Watch:
         name = raw.name()
         node = self.nodes[raw] = EngineNode(name)
         if name.endswith("AccumulateGrad"):
-            node.leaf = self.recorder.value_of(raw.variable)
+            variable = raw.variable
+            node.leaf = self.recorder.value_of(variable)
             self.leaves.append(node)
+            if variable._post_accumulate_grad_hooks:
+                self.acting[id(node)] = variable._version
             return node
         op = node.op = self.recorder.by_sequence.get(raw._sequence_nr())
         if op is None:
@@ -201,10 +223,25 @@ class _Watch:
         if grad is not None and not self.over:
             self._add((GRAD, node, 0), grad, silent=self.silent)
 
-    def _accumulated(self, node: EngineNode, _grad_inputs: Grads, _grad_outputs: Grads) -> None:
+    def _accumulated(self, node: EngineNode, _grad_inputs: Grads, grad_outputs: Grads) -> None:
         """A hook: a leaf has its gradient."""
         if not self.over:
             self._happened((BACKWARD, node, self.site))
+            if id(node) in self.acting and grad_outputs[0] is not None:
+                self._acted(node)
+
+    def _acted(self, node: EngineNode) -> None:
+        """What the learner's hooks have done with a leaf: an update, a zero_grad."""
+        leaf = node.leaf
+        tensor = leaf.ref() if leaf is not None else None
+        if leaf is None or tensor is None:
+            return
+        site = _own_code(tensor._post_accumulate_grad_hooks) or self.site
+        self.recorder.leaves[id(leaf)] = leaf
+        if tensor._version != self.acting[id(node)]:
+            self.recorder.update(leaf, None, site)
+        if tensor.grad is None:
+            self.recorder.zero_grad(leaf, site)
 
     def finish(self, older: set[int]) -> None:
         """Silence the hooks, and look at what has piled up in `.grad` of leaves (by id) that had an older gradient."""

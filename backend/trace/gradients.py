@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from backend.schema.gradients import Reason
 from backend.trace.journeys import cut_behind, is_cut, made_with, way
 from backend.trace.named import Named, named_tensors
-from backend.trace.records import FUNC_BACKWARD, Op, Value
+from backend.trace.reasons import Why, at_line, cut_by, data, emptied, number, whole_numbers
+from backend.trace.records import FUNC_BACKWARD, Op, Pass, Value
 from backend.wire.messages import GradientMessage
 
 if TYPE_CHECKING:
@@ -20,16 +19,6 @@ if TYPE_CHECKING:
     from backend.trace.names import Names
     from backend.trace.recorder import Recorder
     from backend.trace.source import Source
-
-
-@dataclass(frozen=True)
-class Why:
-    """One reason: its kind, a sentence, what to do, and the line that is to blame."""
-
-    reason: Reason
-    text: str
-    suggestion: str | None = None
-    cause: int | None = None
 
 
 def gradients(names: Names, shown: Mapping[int, Shown], bound: Mapping[int, tuple[str, ...]]) -> Iterator[Any]:
@@ -148,30 +137,41 @@ class _Asking:
     # no requires_grad
 
     def _needs_none(self, named: Named, tensor: torch.Tensor) -> Why:
-        name = named.name
-        if issubclass(type(tensor), torch.nn.Parameter):
+        name, value = named.name, self._now(named, tensor)
+        switched = self.recorder.switched.get(id(value))
+        if issubclass(type(tensor), torch.nn.Parameter) or switched is not None:
+            line = self.source.line(switched[1]) if switched is not None else None
+            what = "is a parameter with requires_grad=False" if line is None else "was told to require no gradient"
             return Why(
                 "frozen",
-                f"{name} is a parameter with requires_grad=False: it is frozen",
+                f"{name} {what}{at_line(line)}: it is frozen",
                 f"Call `{name}.requires_grad_()` if it is meant to learn",
+                line,
             )
-        if named.value is not None:
-            why = self._behind(named, named.value)
+        if value is not None:
+            why = self._again(named, value) or self._behind(named, value)
             if why is not None:
                 return why
+            if value.origin is not None and value.origin.call is not None and value.origin.call.name == "grad":
+                line = self._line(value.origin)
+                return Why(
+                    "autograd_grad",
+                    f"{name} is a gradient itself: torch.autograd.grad returned it{at_line(line)}",
+                    f"Use {name}. To differentiate it once more, make it with `create_graph=True`",
+                    line,
+                )
         if not (tensor.is_floating_point() or tensor.is_complex()):
-            return _dtype(name, tensor.dtype, named.line)
+            return whole_numbers(name, tensor.dtype, named.line)
         item = self._item_on(named.line)
         if item is not None:
-            return _item(name, named.line)
+            return number(name, named.line)
         if named.value is not None and named.value.op is not None:
             gradient = made_with(named.value, FUNC_BACKWARD)
             line = self._line(gradient)
             if gradient is not None and line == self._line(named.value.op):
                 return Why(
                     "func",
-                    f"{name} is a gradient itself: torch.func returned it{f' in line {line}' if line else ''}, and "
-                    "stores none in .grad",
+                    f"{name} is a gradient itself: torch.func returned it{at_line(line)}, and stores none in .grad",
                     f"Use {name}; for .grad instead, make the input with `requires_grad=True` and call backward()",
                     line,
                 )
@@ -188,6 +188,23 @@ class _Asking:
             named.line,
         )
 
+    def _now(self, named: Named, tensor: torch.Tensor) -> Value | None:
+        """What the tensor is now: it may have been changed in place since it got its name."""
+        known = self.recorder.table.get(id(tensor))
+        return known if known is not None and known.ref() is tensor else named.value
+
+    def _again(self, named: Named, value: Value) -> Why | None:
+        """`with torch.no_grad(): w = w - lr * w.grad`: the name is that of a result, and the leaf is lost."""
+        name, line = named.name, self._line(value.op)
+        if value.op is None or value.op.grad_enabled or self._leaf_before(Named(name, named.line, value, None)) is None:
+            return None
+        return Why(
+            "reassigned",
+            f"{name} is not the leaf any more: line {line} gave its name to a result, which requires no gradient",
+            f"Change the leaf itself, which then stays one: `with torch.no_grad(): {name} -= …`",
+            line,
+        )
+
     def _behind(self, named: Named, value: Value) -> Why | None:
         """What cut the tensor off from the leaves it was computed from."""
         op = cut_behind(value)
@@ -195,36 +212,11 @@ class _Asking:
             return self._cut(named.name, op, of="it was computed from")
         for source in _sources(value):
             if source.is_door:
-                return _data(named.name, self._line(value.op) if value.op is not None else named.line)
+                return data(named.name, self._line(value.op) if value.op is not None else named.line)
         return None
 
     def _cut(self, name: str, op: Op, *, of: str) -> Why:
-        line = self._line(op)
-        place = f" in line {line}" if line else ""
-        packet = op.info.packet
-        value = op.values[0] if op.values else None
-        if packet == "_local_scalar_dense":
-            return _item(name, line)
-        if packet in ("detach", "detach_"):
-            return Why(
-                "detach",
-                f"detach(){place} cut {name} off: no gradient passes between it and what {of}",
-                "Leave the detach() out where a gradient should pass",
-                line,
-            )
-        if value is not None and not (value.dtype.is_floating_point or value.dtype.is_complex):
-            return _dtype(name, value.dtype, line)
-        if not op.grad_enabled:
-            tensor = value.ref() if value is not None else None
-            inference = tensor is not None and tensor.is_inference()
-            mode = "torch.inference_mode()" if inference else "torch.no_grad()"
-            return Why(
-                "inference" if inference else "no_grad",
-                f"{packet}{place} ran under {mode}: autograd did not record it, so no gradient passes to {name}",
-                f"Compute outside of `{mode}` what a gradient should pass",
-                line,
-            )
-        return Why("no_derivative", f"{packet}{place} has no derivative: no gradient passes to {name}", None, line)
+        return cut_by(op, name, self._line(op), of=of)
 
     def _item_on(self, line: int | None) -> Op | None:
         """A number was taken out of torch on the same line: `torch.tensor(loss.item())`."""
@@ -242,17 +234,19 @@ class _Asking:
         if value is not None and id(value) in self.recorder.leaves:
             return self._zeroed(name, value)
         if not passes:
+            if self.recorder.transformed is not None:
+                line = self.source.line(self.recorder.transformed)
+                return Why(
+                    "func",
+                    f"torch.func returns gradients{at_line(line)}, and stores none in {name}.grad",
+                    "Use what it returns, or call `loss.backward()`",
+                    line,
+                )
             if self.recorder.backwards:
                 return Why("untraced", f"the step that ran backward was not told in full; {name}.grad is None", None)
             return Why("not_called", f"backward() never ran, so nothing computed {name}.grad", "Call `loss.backward()`")
         if not any(p.accumulates for p in passes):
-            line = self.source.line(passes[-1].site)
-            return Why(
-                "autograd_grad",
-                f"torch.autograd.grad returns the gradients and stores none in {name}.grad",
-                "Use what it returns, or call `loss.backward()`",
-                line,
-            )
+            return self._returned(name, value, passes[-1])
         if value is None or not (value.used or value.op is not None):
             return Why(
                 "unused",
@@ -261,15 +255,23 @@ class _Asking:
             )
         return self._off_the_way(name, value)
 
-    def _zeroed(self, name: str, value: Value) -> Why:
-        line = self.source.line(self.recorder.emptied.get(id(value)))
-        place = f" in line {line}" if line else ""
+    def _returned(self, name: str, value: Value | None, run: Pass) -> Why:
+        """Gradients were asked for with `torch.autograd.grad` alone."""
+        line = self.source.line(run.site)
+        asked = run.inputs is None or id(value) in run.inputs
+        text = f"torch.autograd.grad{at_line(line)} returns gradients and stores none in {name}.grad"
         return Why(
-            "zeroed",
-            f"{name}.grad was there, and zero_grad{place} set it to None (set_to_none=True is the default)",
-            "Read it between backward() and zero_grad()",
+            "autograd_grad",
+            text if asked else f"{text}; nor was it asked for that of {name}",
+            "Use what it returns, or call `loss.backward()`"
+            if asked
+            else f"Ask it for {name} too and use what it returns, or call `loss.backward()`",
             line,
         )
+
+    def _zeroed(self, name: str, value: Value) -> Why:
+        line = self.source.line(self.recorder.emptied.get(id(value)))
+        return emptied(name, line, self.source.text(line) if line else "")
 
     def _off_the_way(self, name: str, value: Value) -> Why:
         """The leaf was used; is the loss computed from it, and what is on the way?"""
@@ -286,6 +288,13 @@ class _Asking:
             if cut is not None:
                 return self._cut(name, cut, of="the loss was computed with")
             line = self.source.line(run.site)
+            if run.failed:
+                return Why(
+                    "failed",
+                    f"backward{at_line(line)} ended with an error before it brought {name} a gradient",
+                    "Mend the error first",
+                    line,
+                )
             return Why(
                 "undefined", f"backward passed by {name} and brought None: no gradient is defined there", None, line
             )
@@ -295,7 +304,7 @@ class _Asking:
         """Used, and not for the loss. A number that was taken out of torch is a likely reason."""
         for op in (*self.recorder.recent, *self.recorder.step.ops):
             if op.info.packet == "_local_scalar_dense" and is_cut(op) and way(op.inputs[0], value) is not None:
-                return _item(name, self._line(op))
+                return number(name, self._line(op))
         return Why(
             "not_on_path",
             f"{name} is not on the path to the loss: backward started from a tensor that does not depend on it",
@@ -317,30 +326,3 @@ def _sources(value: Value) -> list[Value]:
         else:
             waiting.extend(one.op.inputs)
     return found
-
-
-def _data(name: str, line: int | None) -> Why:
-    return Why(
-        "data",
-        f"{name} comes from .data: the same numbers, and autograd does not know of them",
-        "Use the tensor itself where a gradient should pass; to change it, write under `torch.no_grad()`",
-        line,
-    )
-
-
-def _dtype(name: str, dtype: torch.dtype, line: int | None) -> Why:
-    return Why(
-        "dtype",
-        f"{name} would be {str(dtype).removeprefix('torch.')}: no small change leads from one such number to the next",
-        "Compute in floating point what a gradient should pass",
-        line,
-    )
-
-
-def _item(name: str, line: int | None) -> Why:
-    return Why(
-        "item",
-        f"item() takes the number out of torch{f' in line {line}' if line else ''}: no gradient passes back to {name}",
-        "Keep it a tensor in what the loss is computed from; item() is for printing",
-        line,
-    )

@@ -29,7 +29,10 @@ _FACTS = frozenset(
 )
 """Questions about a tensor and switches: no op runs in them."""
 
-_APART = _QUIET | _FACTS | {"__get__", "__set__", "__delete__", "register_hook"}
+_SWITCHES = frozenset({"detach_", "requires_grad_"})
+"""What changes a tensor's history, or whether it has one, without an op that the dispatch mode would see."""
+
+_APART = _QUIET | _FACTS | _SWITCHES | {"__get__", "__set__", "__delete__", "register_hook"}
 
 
 class ForwardMode(TorchDispatchMode):
@@ -99,6 +102,8 @@ class FunctionMode(TorchFunctionMode):
             return self._set(func, args)
         recorder = self.recorder
         recorder.finish_op()
+        if name in _SWITCHES:
+            return self._switch(name, func, args, kwargs)
         if name == "register_hook":
             recorder.hooked.append(recorder.value_of(args[0]))
         if name in ("backward", "register_hook") or name in _FACTS:
@@ -110,6 +115,19 @@ class FunctionMode(TorchFunctionMode):
             return func(*args, **kwargs)
         finally:
             recorder.suspended -= 1
+
+    def _switch(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
+        """`h.detach_()` cuts h off from its history; on a leaf it is `requires_grad_(False)`."""
+        recorder, tensor = self.recorder, args[0]
+        asks = tensor.requires_grad
+        before = recorder.value_of(tensor) if asks else None
+        out = func(*args, **kwargs)
+        if before is not None and not tensor.requires_grad:
+            if before.op is None:
+                recorder.switched[id(before)] = (before, learner_site())
+            elif name == "detach_":
+                recorder.cut_off(before, tensor)
+        return out
 
     def _get(self, func: Any, args: Any) -> Any:
         """`w.data` is w by another door: what is written through it is written to w."""
@@ -131,6 +149,8 @@ class FunctionMode(TorchFunctionMode):
         drops = what is _GRAD and (len(args) < 2 or args[1] is None or self._is_zero(args[1]))
         if drops and args[0].grad is not None:
             recorder.grad_dropped(args[0], learner_site())
+        if what is _REQUIRES_GRAD:
+            return self._switch("requires_grad_", func, args, {})
         if what is not _DATA:
             return func(*args)
         recorder.before_write()
@@ -157,4 +177,5 @@ def _past_overrides(frame: FrameType | None, func: Any) -> FrameType | None:
 _OVERRIDES = frozenset({torch.overrides.__file__, torch._tensor.__file__})
 
 _GRAD = torch.Tensor.grad
+_REQUIRES_GRAD = torch.Tensor.requires_grad
 _DATA = torch.Tensor.data

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import torch
 
-from backend.trace.records import EngineNode, Op, Step, Value
+from backend.trace.records import RETURNED, EngineNode, Op, Step, Value
 from backend.trace.recurring import frozen
 from backend.trace.rules import derivatives, input_names, summed
 from backend.trace.saved import Unnamed
@@ -177,7 +177,8 @@ def _name(op: Op) -> str:
     if packet == "lift_fresh":
         return "tensor"
     call = op.call
-    if call is not None and call.last - call.first == 1 and call.name and not call.name.startswith("_"):
+    whole = call is not None and (op.info is RETURNED or call.last - call.first == 1)
+    if call is not None and whole and call.name and not call.name.startswith("_"):
         return call.name
     if packet == "_local_scalar_dense":
         return "item"  # float(t) and int(t), which come from C

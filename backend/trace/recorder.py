@@ -9,7 +9,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from backend.trace.ledger import tensors_in, whole
-from backend.trace.records import FORWARD, VALUE, Call, Gaps, Op, OpInfo, Site, Value
+from backend.trace.records import FORWARD, RETURNED, VALUE, Call, Gaps, Op, OpInfo, Site, Value
 from backend.trace.source import learner_site
 from backend.trace.writes import Writes
 
@@ -23,6 +23,8 @@ autograd calls for itself."""
 
 _STACKED = OpInfo(torch.ops.aten.stack.default)
 """How a batch comes about."""
+
+_CUT_OFF = OpInfo(torch.ops.aten.detach_.default)
 
 
 class Recorder(Writes):
@@ -124,6 +126,14 @@ class Recorder(Writes):
             self.table[id(tensor)] = value
             op.values.append(value)
 
+    def cut_off(self, before: Value, tensor: _Tensor) -> None:
+        """`tensor.detach_()` was called on what was the result `before`: autograd does that without an op."""
+        op = Op(_CUT_OFF, self.count)
+        op.call, op.modules, op.loops, op.site = self.call, self.modules, self.loops, learner_site(2)
+        op.inputs.append(before)
+        self._forward(op, [tensor])
+        self.finish_op()
+
     def given(self, batch: Any, by: str, site: Site | None) -> None:
         """What a call that was not watched has made of the snippet's data: shown as data that `by` made."""
         op = Op(_STACKED, self.count)
@@ -186,14 +196,43 @@ class Recorder(Writes):
             if value is not None and value.ref() is item:
                 self.sites.append((value, site, place))
 
-    def applied(self, call: Call) -> None:
-        """`apply` of an autograd.Function has returned: what ran in it is one call, whatever was called inside."""
+    def applied(self, call: Call, args: tuple[Any, ...], out: Any) -> None:
+        """`apply` of an autograd.Function has returned `out`: what ran in it is one call, whatever was called inside.
+
+        Its backward is that of what it returns, which got it last of all.
+        """
         self.finish_op()
         call.last = self.count
         for op in reversed(self.step.ops):
             if op.number < call.first:
                 break
             op.call = call
+            if call.last - call.first == 1:
+                op.site = call.site  # one node, and this is what stands for it in the snippet
+        outs = [out] if isinstance(out, _Tensor) else tensors_in(out)
+        if not any(tensor.grad_fn is not None for tensor in outs):
+            return
+        found = [self.table.get(id(tensor)) for tensor in outs]
+        made = [v for v in found if v is not None and v.op is not None and v.op.number >= call.first]
+        if len(made) == len(outs) > 1 and len({id(value.op) for value in made}) > 1:
+            self._returned(call, args, made, outs)
+            return
+        for value, tensor in zip(found, outs, strict=True):
+            if value in made and value is not None and value.op is not None and tensor.grad_fn is not None:
+                self.own(value.op, tensor.grad_fn)
+                value.requires_grad = True
+
+    def _returned(self, call: Call, args: tuple[Any, ...], made: list[Value], outs: list[_Tensor]) -> None:
+        """Several ops made what a Function returns, and one backward is that of them all: it gets a node of its own."""
+        op = Op(RETURNED, self.count)
+        op.grad_enabled = _grad_enabled()
+        op.call, op.modules, op.loops, op.site = call, self.modules, self.loops, call.site
+        op.inputs = [self.value_of(arg) for arg in args if isinstance(arg, _Tensor) and arg.requires_grad] + made
+        for value in made:
+            value.requires_grad = False  # a view of an input says otherwise, until it has the Function's history
+        self._forward(op, outs)
+        self.finish_op()
+        call.last = self.count
 
 
 def _shows_leaf(op: Op) -> bool:

@@ -134,6 +134,10 @@ class OpInfo:
         """`out=`: written to and not read."""
 
 
+RETURNED = OpInfo(torch.ops.aten.alias.default)
+"""What a custom Function returns, where several of its ops made that: not an op that ran."""
+
+
 class Call:
     """One call of a torch function as the learner, or a torch module, wrote it; it may run several ops."""
 
@@ -219,10 +223,11 @@ class EngineNode:
 class Pass:
     """One run of autograd's engine: where it began, and which leaves it was to reach (None: all).
 
-    `accumulates` is false for `torch.autograd.grad`, which returns the gradients and stores none.
+    `accumulates` is false for `torch.autograd.grad`, which returns the gradients and stores none. `failed`: an error
+    ended it.
     """
 
-    __slots__ = ("accumulates", "inputs", "root", "site")
+    __slots__ = ("accumulates", "failed", "inputs", "root", "site")
 
     def __init__(
         self, root: Value | None, site: Site | None, inputs: frozenset[int] | None, *, accumulates: bool
@@ -231,6 +236,7 @@ class Pass:
         self.site = site
         self.inputs = inputs
         self.accumulates = accumulates
+        self.failed = False
 
 
 class Update:

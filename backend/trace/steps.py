@@ -92,6 +92,10 @@ class Steps(Ledger):
         """The last backward of each place in the snippet."""
         self.emptied: dict[int, Site | None] = {}
         """id(leaf) -> where its .grad was emptied last."""
+        self.switched: dict[int, tuple[Value, Site | None]] = {}
+        """id(leaf) -> the leaf, and where it was told that it needs no gradient any more."""
+        self.transformed: Site | None = None
+        """Where torch.func computed gradients last."""
         self.backward_site: Site | None = None
         """Where the last backward that came to its end was called."""
         self.rewritten: dict[int, tuple[weakref.ref[_Tensor], int]] = {}

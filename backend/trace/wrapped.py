@@ -59,7 +59,10 @@ def _wrap_functions() -> None:
         recorder.finish_op()
         call = Call(cls.__name__, learner_site(), recorder.count, direct=True, custom=True)
         out = bound(*args, **kwargs)
-        recorder.applied(call)
+        recorder.applied(call, args, out)
+        caller = sys._getframe(1)
+        if caller.f_code.co_filename is FILENAME:
+            recorder.named(out, (caller.f_code, caller.f_lasti))
         return out
 
     # as it is in torch: a class method

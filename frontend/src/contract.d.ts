@@ -309,7 +309,7 @@ export interface NamedGradient {
   /** gone: the tensor itself is no longer there (a local variable, or its name was given again). */
   state: "present" | "none" | "gone";
   /** Why there is no .grad; null where there is one. */
-  reason: "not_leaf" | "reassigned" | "no_requires_grad" | "frozen" | "dtype" | "detach" | "no_grad" | "inference" | "item" | "data" | "no_derivative" | "not_called" | "autograd_grad" | "func" | "inputs" | "unused" | "not_on_path" | "undefined" | "zeroed" | "untraced" | null;
+  reason: "not_leaf" | "reassigned" | "no_requires_grad" | "frozen" | "dtype" | "detach" | "no_grad" | "inference" | "item" | "data" | "no_derivative" | "not_called" | "autograd_grad" | "func" | "inputs" | "unused" | "not_on_path" | "undefined" | "failed" | "zeroed" | "untraced" | null;
   /** The reason in a sentence. */
   text: string;
   /** What to do, where something can be done. */

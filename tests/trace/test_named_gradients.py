@@ -106,7 +106,7 @@ WHY: list[tuple[str, str, str, str | None, int | None]] = [
         "m = nn.Linear(2, 1)\nm.weight.requires_grad_(False)\nm(torch.ones(1, 2)).sum().backward()",
         "m.weight",
         "frozen",
-        None,
+        2,
     ),
     ("a parameter that learns", "m = nn.Linear(2, 1)\nm(torch.ones(1, 2)).sum().backward()", "m.weight", None, None),
     (
@@ -118,6 +118,56 @@ WHY: list[tuple[str, str, str, str | None, int | None]] = [
         "x",
         "undefined",
         10,
+    ),
+    ("detached in place", LEAF + "h = x * 2\nh.detach_()\ny = h * x\ny.backward()", "h", "detach", 3),
+    (
+        "the loss is behind a detach in place",
+        LEAF + "w = torch.tensor(1.0, requires_grad=True)\nh = x * 2\nh.detach_()\nloss = h * w\nloss.backward()",
+        "x",
+        "detach",
+        4,
+    ),
+    ("a leaf that was switched off", LEAF + "x.requires_grad_(False)\ny = x * 2", "x", "frozen", 2),
+    ("a leaf that was switched off by hand", LEAF + "x.requires_grad = False\ny = x * 2", "x", "frozen", 2),
+    ("a leaf that was detached in place", LEAF + "x.detach_()\ny = x * 2", "x", "frozen", 2),
+    (
+        "a leaf that was switched on again",
+        LEAF + "x.requires_grad_(False)\nx.requires_grad_()\n(x * 2).backward()",
+        "x",
+        None,
+        None,
+    ),
+    (
+        "not asked for",
+        LEAF + "w = torch.tensor(1.0, requires_grad=True)\ng, = torch.autograd.grad(x * w, x)",
+        "w",
+        "autograd_grad",
+        3,
+    ),
+    ("what autograd.grad returned", LEAF + "g, = torch.autograd.grad(x * 3, x)", "g", "autograd_grad", 2),
+    ("a gradient with a graph", LEAF + "g, = torch.autograd.grad(x ** 3, x, create_graph=True)", "g", "not_leaf", 2),
+    (
+        "a parameter that torch.func went by",
+        "m = nn.Linear(2, 1)\nx = torch.ones(1, 2)\nf = lambda p: torch.func.functional_call(m, p, (x,)).sum()\n"
+        "g = torch.func.grad(f)(dict(m.named_parameters()))",
+        "m.weight",
+        "func",
+        4,
+    ),
+    (
+        "the name is a result's now, under no_grad",
+        "w = torch.tensor(1.0, requires_grad=True)\n(w * 2).backward()\nwith torch.no_grad():\n"
+        "    w = w - 0.1 * w.grad",
+        "w",
+        "reassigned",
+        4,
+    ),
+    (
+        "under no_grad, and not an update",
+        LEAF + "with torch.no_grad():\n    x2 = x * 2\nx.sin().backward()",
+        "x2",
+        "no_grad",
+        3,
     ),
     ("seeded for the learner", LEAF + "y = x * 3\ny", "x", None, None),
 ]
@@ -163,6 +213,41 @@ def test_every_named_tensor_of_the_learning_path_is_told_as_torch_has_it(trace: 
     steps = {s.index: s.graph for s in told.answer.steps}
     ids = {(graph.id, node.id) for graph in told.answer.graphs for node in graph.nodes}
     assert {(steps[step], node) for step, node in nodes} <= ids
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "reason", "cause"),
+    [
+        (LEAF + "y = x.exp()\ny += 1\ny.backward()", "x", "failed", 4),
+        (LEAF + "h = x * 2\nh.detach_()\nh.backward()", "x", "detach", 3),
+        (LEAF + "y = x.detach() * 2\ny.backward()", "x", "detach", 2),
+        (LEAF + "x.backward(torch.ones(3))", "x", "not_called", None),
+    ],
+)
+def test_a_backward_that_failed_is_not_blamed_on_the_derivative(
+    trace: Any, code: str, name: str, reason: str, cause: int | None
+) -> None:
+    told = trace(code)
+    assert told.answer.problem is not None
+    found = next(g for g in told.answer.gradients if g.name == name)
+    assert (found.state, found.reason, found.cause) == ("none", reason, cause), found.text
+
+
+def test_the_words_for_what_emptied_a_gradient_are_those_of_the_line(trace: Any) -> None:
+    by_hand = trace(LEAF + "(x * 2).backward()\nx.grad = None").answer.gradients[0]
+    assert by_hand.text == "x.grad was there, and line 3 set it to None"
+    optimizer = trace(LEAF + "o = torch.optim.SGD([x], lr=0.1)\n(x * 2).backward()\no.zero_grad()").answer.gradients[0]
+    assert "zero_grad in line 4 set it to None" in optimizer.text
+
+
+def test_an_update_that_lost_the_leaf_is_not_told_to_leave_no_grad(trace: Any) -> None:
+    told = trace(
+        "w = torch.tensor(1.0, requires_grad=True)\n(w * 2).backward()\nwith torch.no_grad():\n"
+        "    w = w - 0.1 * w.grad\nloss = w * 3"
+    )
+    loss = next(g for g in told.answer.gradients if g.name == "loss")
+    assert (loss.reason, loss.cause) == ("no_grad", 4)
+    assert "`w -= …`" in loss.suggestion
 
 
 def test_y_of_the_first_lesson(trace: Any) -> None:
