@@ -28,6 +28,11 @@ NET = "net = nn.Sequential(nn.Linear(10, 5), nn.ReLU(), nn.Linear(4, 2))\nx = to
 MODULE = (
     "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.fc1 = nn.Linear(4, 3)\n"
 )
+PRODUCT = (
+    "class Product(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x, y):\n"
+    "        ctx.save_for_backward(x, y)\n        return x * y\n    @staticmethod\n    def backward(ctx, g):\n"
+    "        x, y = ctx.saved_tensors\n        return {}\n"
+)
 LOGITS = "logits = torch.randn(4, 3, requires_grad=True)\n"
 
 FAILING = (
@@ -724,7 +729,7 @@ FAILING = (
         "x = torch.ones(2, requires_grad=True)\nx.grad.zero_()",
         2,
         "",
-        ("`x.grad` is None: no backward",),
+        ("No backward has run yet",),
         tried=("x = torch.ones(2, requires_grad=True)\nif x.grad is not None:\n    x.grad.zero_()",),
     ),
     Failing(
@@ -820,4 +825,235 @@ FAILING = (
     ),
     Failing("assertion", "x = torch.ones(2)\nassert x.shape == (3,)", 2, "", ("`x.shape == (3,)` must be true",)),
     Failing("memory", "x = torch.zeros(100_000, 100_000)", 1, "", ("Use smaller sizes",)),
+    # Functions of the learner's own
+    Failing(
+        "function_gradients",
+        PRODUCT.format("g * y") + "a = torch.ones(2, requires_grad=True)\nProduct.apply(a, a).sum().backward()",
+        11,
+        "",
+        ("takes 2 inputs (x, y)", "must return 2 gradients", "returned 1, in line 9", "`return g * y, None`"),
+        fixes=1,
+    ),
+    Failing(
+        "function_gradients",
+        PRODUCT.format("g, g, g") + "a = torch.ones(2, requires_grad=True)\nProduct.apply(a, a).sum().backward()",
+        11,
+        "",
+        ("must return 2 gradients", "returned 3", "nothing for ctx"),
+    ),
+    Failing(
+        "function_gradient_shape",
+        PRODUCT.format("g * y, g.sum()[None]")
+        + "a = torch.ones(2, requires_grad=True)\nb = torch.ones(3, 2, requires_grad=True)\n"
+        + "Product.apply(a, b).sum().backward()",
+        12,
+        "",
+        ("`y` of `Product.forward` is [3, 2]", "in line 9 is [1]", "does the reverse"),
+    ),
+    # what cannot be kept
+    Failing(
+        "inference_tensor",
+        "w = torch.ones(2, requires_grad=True)\nwith torch.inference_mode():\n    h = w * 2\nloss = (h * w).sum()",
+        4,
+        "h * w",
+        ("`h`, [2], was made in line 3", "torch.no_grad()", "`h.clone()`"),
+        fixes=1,
+        tried=("w = torch.ones(2, requires_grad=True)\nwith torch.no_grad():\n    h = w * 2\nloss = (h * w).sum()",),
+    ),
+    Failing(
+        "inference_tensor",
+        "with torch.inference_mode():\n    h = torch.ones(2)\nh.add_(1)",
+        3,
+        "h.add_(1)",
+        ("`h`, [2], was made under torch.inference_mode()", "have to note the change"),
+        tried=(
+            "with torch.inference_mode():\n    h = torch.ones(2)\nh = h.clone()\nh.add_(1)",
+            "with torch.no_grad():\n    h = torch.ones(2)\nh.add_(1)",
+        ),
+    ),
+    Failing(
+        "gradient_assigned",
+        "w = torch.ones(2, requires_grad=True)\nw.grad = torch.ones(3)",
+        2,
+        "",
+        ("the shape of `w`, [2]", "has [3]", "`torch.zeros_like(w)`"),
+        tried=("w = torch.ones(2, requires_grad=True)\nw.grad = torch.zeros_like(w)",),
+    ),
+    Failing(
+        "gradient_assigned",
+        "w = torch.ones(2, requires_grad=True)\nw.grad = torch.ones(2).double()",
+        2,
+        "",
+        ("the type of `w`, float", "has double"),
+        tried=("w = torch.ones(2, requires_grad=True)\nw.grad = torch.zeros_like(w)",),
+    ),
+    # a .grad that is not there
+    Failing(
+        "not_combined",
+        "w = torch.tensor(1.0, requires_grad=True)\nfor i in range(3):\n    loss = (w * 2 - 3) ** 2\n"
+        "    loss.backward()\n    w = w - 0.1 * w.grad",
+        5,
+        "0.1 * w.grad",
+        ("`w.grad` is None", "Line 5", "gave the name `w` to a result", "`with torch.no_grad(): w -= 0.1 * w.grad`"),
+        fixes=1,
+    ),
+    Failing(
+        "no_graph",
+        "w = torch.tensor(1.0, requires_grad=True)\nfor i in range(3):\n    loss = (w * 2 - 3) ** 2\n"
+        "    loss.backward()\n    with torch.no_grad():\n        w = w - 0.1 * w.grad",
+        4,
+        "loss.backward()",
+        ("`loss` has no graph", "Line 6", "requires no gradient", "`w -= 0.1 * w.grad`"),
+        fixes=1,
+    ),
+    Failing(
+        "not_combined",
+        "w = torch.ones(2, requires_grad=True)\nh = w * 2\nh.sum().backward()\ng = 1 + h.grad",
+        4,
+        "1 + h.grad",
+        ("computed in line 2 (MulBackward0)", "`h.retain_grad()`"),
+        tried=(
+            "w = torch.ones(2, requires_grad=True)\nh = w * 2\nh.retain_grad()\nh.sum().backward()\ng = 1 + h.grad",
+        ),
+    ),
+    Failing(
+        "unknown_attribute",
+        "w = torch.ones(2, requires_grad=True)\nw.grad.zero_()",
+        2,
+        "w.grad.zero_",
+        ("`w.grad` is None", "No backward has run yet"),
+    ),
+    Failing(
+        "unknown_attribute",
+        "w = torch.ones(2)\nv = torch.ones(2, requires_grad=True)\n(w * v).sum().backward()\nw.grad.norm()",
+        4,
+        "w.grad.norm",
+        ("`w` does not require a gradient", "`w.requires_grad_()`"),
+        tried=(
+            "w = torch.ones(2)\nw.requires_grad_()\nv = torch.ones(2, requires_grad=True)\n"
+            "(w * v).sum().backward()\nw.grad.norm()",
+        ),
+    ),
+    Failing(
+        "wants_tensor",
+        "w = torch.ones(2, requires_grad=True)\nw.sum().backward()\nw.grad = None\ntorch.norm(torch.relu(w.grad))",
+        4,
+        "",
+        ("`w.grad` is None", "line 3 set it to None"),
+        tried=(
+            "w = torch.ones(2, requires_grad=True)\nopt = torch.optim.SGD([w])\nw.sum().backward()\n"
+            "opt.zero_grad(set_to_none=False)\ntorch.relu(w.grad)",
+        ),
+    ),
+    Failing(
+        "not_combined",
+        "w = torch.ones(2, requires_grad=True)\nv = torch.ones(2, requires_grad=True)\nv.sum().backward()\nw.grad + 1",
+        4,
+        "w.grad + 1",
+        ("did not come past `w`",),
+    ),
+    # Python's own words for it
+    Failing(
+        "not_combined",
+        'lr = "0.1"\nw = torch.ones(2)\nv = lr * w',
+        3,
+        "lr * w",
+        ("`lr` is text ('0.1')", "`float(lr)`"),
+        fixes=1,
+    ),
+    Failing(
+        "not_unpacked",
+        "x = torch.ones(2, 3)\nrows, columns = x.shape[0]",
+        2,
+        "",
+        ("2 names", "`x.shape[0]` is a single int", "one number for each dimension"),
+        tried=("x = torch.ones(2, 3)\nrows, columns = x.shape",),
+    ),
+    Failing(
+        "not_a_number",
+        'x = torch.tensor("3")',
+        1,
+        "",
+        ("holds numbers", "is a str"),
+        fixes=1,
+        tried=('x = torch.tensor(float("3"))\nname = "a"\nlabels = [name]\nlabels.index(name)',),
+    ),
+    Failing("not_a_number", 'x = torch.ones(3)\nx["a"]', 2, "", ("indexed by numbers", "is a str")),
+    Failing(
+        "wrong_arguments",
+        'x = torch.ones(3)\nx.fill_("a")',
+        2,
+        "",
+        ('`fill_` was given (str) (`"a"`)', "(Tensor value), or (Number value)"),
+    ),
+    Failing(
+        "repeat",
+        "x = torch.ones(2, 3)\ny = x.repeat(2)",
+        2,
+        "",
+        ("`x` is [2, 3], so it takes 2 numbers", "`x.repeat(2, 1)` or `x.repeat(1, 2)`"),
+        fixes=2,
+    ),
+    # what a module does not find
+    Failing(
+        "optimizer_empty",
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.w = nn.Parameter(torch.randn(2)) * 0.1\nm = Net()\nopt = torch.optim.SGD(m.parameters(), lr=0.1)",
+        6,
+        "",
+        ("`self.w` is the result of a computation", "`self.w = nn.Parameter(… * 0.1)`"),
+        tried=(
+            "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+            "        self.w = nn.Parameter(torch.randn(2) * 0.1)\nm = Net()\n"
+            "opt = torch.optim.SGD(m.parameters(), lr=0.1)",
+        ),
+    ),
+    Failing(
+        "optimizer_empty",
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.layers = [nn.Linear(2, 2)]\nm = Net()\nopt = torch.optim.SGD(m.parameters(), lr=0.1)",
+        6,
+        "",
+        ("`self.layers` is a plain list", "`self.layers = nn.ModuleList(…)`"),
+    ),
+    Failing(
+        "unknown_attribute",
+        "model = nn.Linear(2, 1)\nloss_fn = nn.MSELoss\nloss = loss_fn(model(torch.ones(1, 2)), torch.ones(1, 1))\n"
+        "loss.backward()",
+        4,
+        "",
+        ("`loss` is the loss function", "`loss_fn` is a class", "`nn.MSELoss()` in line 2"),
+        fixes=1,
+    ),
+    Failing(
+        "unknown_attribute",
+        "p = torch.ones(1, requires_grad=True)\nloss = nn.L1Loss(p, torch.zeros(1))\nloss.backward()",
+        3,
+        "",
+        ("`nn.L1Loss` is a class: calling it in line 2",),
+        fixes=1,
+    ),
+    Failing(
+        "argument_count",
+        "opt = torch.optim.SGD([torch.ones(1, requires_grad=True)], 0.1)\nopt.step(1, 2)",
+        2,
+        "",
+        ("`SGD.step` was given more than it takes", "It was given (1, 2)"),
+    ),
+    Failing(
+        "no_graph",
+        "x = torch.ones(2, requires_grad=True)\ny = x.detach()\ny.sum().backward()",
+        3,
+        "",
+        ("cut in line 2. detach() cuts the graph",),
+    ),
+    Failing(
+        "no_graph",
+        "class Signum(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n        y = x.sign()\n"
+        "        ctx.mark_non_differentiable(y)\n        return y\nx = torch.ones(2, requires_grad=True)\n"
+        "Signum.apply(x).sum().backward()",
+        8,
+        "",
+        ("Inside Signum.forward", "without `mark_non_differentiable`"),
+    ),
 )

@@ -1,4 +1,4 @@
-"""Calls with the wrong number, names or kinds of arguments; and what cannot be called."""
+"""Calls with the wrong number or names of arguments; and what cannot be called."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def _parameters(failure: Failure, node: ast.AST | None) -> list[str]:
     """The arguments of what was called, as far as Python knows them."""
     if not isinstance(node, ast.Call):
         return []
-    function = _evaluate(failure, node.func)
+    function = evaluate(failure, node.func)
+    if function is None:
+        return []
     if isinstance(function, torch.nn.Module):
         function = function.forward
     try:
@@ -66,12 +68,12 @@ def _parameters(failure: Failure, node: ast.AST | None) -> list[str]:
     ]
 
 
-def _evaluate(failure: Failure, node: ast.expr) -> Any:
+def evaluate(failure: Failure, node: ast.expr) -> Any:
     """What a dotted name stands for; None for anything else."""
     if isinstance(node, ast.Name):
         return failure.scope.get(node.id)
     if isinstance(node, ast.Attribute):
-        owner = _evaluate(failure, node.value)
+        owner = evaluate(failure, node.value)
         return None if owner is None else inspect.getattr_static(owner, node.attr, None) or _plain(owner, node.attr)
     return None
 
@@ -104,6 +106,8 @@ def count(failure: Failure, match: re.Match[str]) -> Advice | None:
         )
     function = function.removesuffix(".__init__")
     known = [a for a in _arguments(failure, definition) if a != "self"]
+    if known == list(_KEYWORDS):
+        known = []  # not known at all
     takes = f" It takes ({', '.join(known)})." if known else ""
     given = _given(failure)
     if "missing" in failure.message:
@@ -170,35 +174,6 @@ def _operands(failure: Failure) -> list[Any]:
     return [failure.operand(t, f"argument {i}") for i, t in enumerate(given) if isinstance(t, torch.Tensor)][:8]
 
 
-def wants_tensor(failure: Failure, match: re.Match[str]) -> Advice | None:
-    """A list, a number, an array or a tuple where a tensor belongs."""
-    function, argument, kind = match.groups()
-    node = failure.node
-    source = node.args[0] if isinstance(node, ast.Call) and node.args else None
-    what = failure.text.short(source) if source is not None else None
-    name = what or argument
-    explanation = f"{function} works on tensors, and `{name}` is a {kind}."
-    if kind == "tuple":
-        return Advice(
-            f"{explanation} Some layers return several things: nn.LSTM gives (output, (h, c)), attention (output, "
-            "weights).",
-            f"Take the part that you want: `{name}[0]`.",
-            [],
-            [failure.text.fix([(source, f"{failure.text.as_operand(source)}[0]")], f"{name}[0]")]
-            if source is not None
-            else [],
-        )
-    if kind == "NoneType":
-        return Advice(
-            f"{function} works on tensors, and `{name}` is None. A function that returns nothing gives None.",
-            "Does the function, or the module's forward, end with `return`?",
-        )
-    make = "torch.from_numpy({}).float()" if "ndarray" in kind else "torch.tensor({})"
-    code = make.format(name)
-    fixes = [failure.text.fix([(source, make.format(failure.text.of(source)))], code)] if source is not None else []
-    return Advice(explanation, f"Make it a tensor first: `{code}`.", [], fixes)
-
-
 def not_callable(failure: Failure, match: re.Match[str]) -> Advice | None:
     """`x.shape()`, `x.grad()`, `x(0)`."""
     node = failure.node
@@ -224,7 +199,7 @@ def not_callable(failure: Failure, match: re.Match[str]) -> Advice | None:
         return Advice(
             f"`{text}` is a tensor, and a tensor is no function: parentheses call, brackets pick elements.",
             f"To pick, write `{code}`; to multiply, write the `*`.",
-            [failure.operand(_evaluate(failure, node.func), text)],
+            [failure.operand(evaluate(failure, node.func), text)],
             failure.replaced(code),
         )
     if kind == "module":
@@ -234,154 +209,8 @@ def not_callable(failure: Failure, match: re.Match[str]) -> Advice | None:
     )
 
 
-def combined(failure: Failure, _match: re.Match[str]) -> Advice | None:
-    """`"loss: " + tensor`, None + tensor."""
-    node = failure.node
-    if not isinstance(node, ast.BinOp):
-        return None
-    left, right = failure.text.of(node.left), failure.text.of(node.right)
-    if "NoneType" in failure.message:
-        name = left if "'NoneType' and" in failure.message else right
-        return Advice(
-            f"`{name}` is None. A function that returns nothing gives None, and `.grad` is None before backward.",
-            "Does the function, or the module's forward, end with `return`? Has backward been called?",
-        )
-    if "str" in failure.message and isinstance(node.op, ast.Add):
-        code = _formatted(node, left, right)
-        return Advice(
-            "Text and numbers are not added to each other.",
-            f"Write the number into the text: `{code}`."
-            if code
-            else "Write the number into the text, with an f-string.",
-            [],
-            failure.replaced(code) if code else [],
-        )
-    return Advice(
-        f"{failure.message[0].upper()}{failure.message[1:]}: `{left}` and `{right}` do not go together.",
-        "Convert one of them, for example with `torch.tensor(...)` or `float(...)`.",
-    )
-
-
-def _formatted(node: ast.BinOp, left: str, right: str) -> str | None:
-    """`"loss: " + x` as an f-string; None where the text has quotes or braces of its own."""
-    parts = []
-    for side, text in ((node.left, left), (node.right, right)):
-        literal = side.value if isinstance(side, ast.Constant) and isinstance(side.value, str) else None
-        if any(c in text[1:-1] if literal is not None else c in text for c in '"{}\\'):
-            return None
-        parts.append(f"{{{text}}}" if literal is None else literal)
-    return f'f"{"".join(parts)}"'
-
-
-def scalar_shape(failure: Failure, _match: re.Match[str]) -> Advice | None:
-    """len() or iteration over a tensor with no dimension."""
-    node = failure.node
-    length = failure.message.startswith("len()")
-    source = node.args[0] if length and isinstance(node, ast.Call) and node.args else node
-    name = failure.text.short(source) if isinstance(source, ast.expr) else None
-    name = name or "the tensor"
-    return Advice(
-        f"`{name}` has shape []: it is a single number, without elements to count or to walk through.",
-        f"Use its value, `{name}.item()`, or give it a dimension: `{name}.reshape(1)`.",
-        [],
-        [failure.text.fix([(source, f"{failure.text.as_operand(source)}.reshape(1)")], f"{name}.reshape(1)")]
-        if isinstance(source, ast.expr)
-        else [],
-    )
-
-
-def size_argument(failure: Failure, match: re.Match[str]) -> Advice | None:
-    """`torch.randint(0, 10)`, `torch.ones(2.0)`."""
-    function, kind = match.groups()
-    node = failure.node
-    if function == "randint" and isinstance(node, ast.Call) and len(node.args) == 2:
-        code = f"torch.randint({failure.text.of(node.args[0])}, {failure.text.of(node.args[1])}, (1,))"
-        return Advice("randint takes low, high and a size.", f"Say how many: `{code}`.", [], failure.replaced(code))
-    return Advice(
-        f"Sizes are whole numbers, and here is a {kind}.",
-        f"Write them as whole numbers: `torch.{function}(2, 3)`; `//` divides to a whole number, `int(...)` converts.",
-    )
-
-
-def not_iterable(failure: Failure, match: re.Match[str]) -> Advice | None:
-    """`for i in 3`."""
-    node = failure.node
-    if not isinstance(node, ast.expr):
-        return None
-    text = failure.text.of(node)
-    if match.group(1) == "int":
-        return Advice(
-            f"`{text}` is one number, and a loop walks through several things.",
-            f"To count from 0, write `range({text})`.",
-            [],
-            failure.replaced(f"range({text})"),
-        )
-    return Advice(
-        f"`{text}` is a {match.group(1)}, and one cannot walk through it.", "Use a list, a tensor or a range."
-    )
-
-
-def tensors_in_list(failure: Failure, match: re.Match[str]) -> Advice | None:
-    """`torch.cat(a, b)`: the tensors belong in one list."""
-    node = failure.node
-    if not isinstance(node, ast.Call):
-        return None
-    inner = ", ".join(failure.text.of(a) for a in node.args)
-    rest = "".join(f", {failure.text.of(k)}" for k in node.keywords)
-    code = f"{failure.text.of(node.func)}([{inner}]{rest})"
-    return Advice(
-        f"{match.group(1)} takes its tensors as one list, and the first argument here is a single tensor.",
-        f"Put brackets around them: `{code}`.",
-        [],
-        failure.replaced(code),
-    )
-
-
-def list_element(_failure: Failure, match: re.Match[str]) -> Advice:
-    """A number among the tensors of a list."""
-    return Advice(
-        f"All elements of the list must be tensors; number {match.group(1)} (counted from 0) is a {match.group(2)}.",
-        "Make it one: `torch.tensor([1.0])` has one element and one dimension.",
-    )
-
-
-def ragged(_failure: Failure, match: re.Match[str]) -> Advice:
-    """Rows of different lengths."""
-    return Advice(
-        f"All rows of a tensor have equal lengths. At dim {match.group(2)} one has {match.group(3)} where the first "
-        "has "
-        f"{match.group(1)}.",
-        "Fill the shorter rows up (torch.nn.utils.rnn.pad_sequence does), or keep the rows as a list of tensors.",
-    )
-
-
 FAMILIES: Final = (
     Family("unexpected_keyword", "TypeError", r"([\w.]+)\(\) got an unexpected keyword argument '(\w+)'", keyword),
     Family("argument_count", "TypeError", r"([\w.]+)\(\) (?:missing \d+ required|takes .* positional argument)", count),
-    Family(
-        "size_argument",
-        "TypeError",
-        r"(\w+)\(\): argument 'size' \(position \d+\) must be tuple of ints, not (\w+)",
-        size_argument,
-    ),
-    Family(
-        "wants_list",
-        "TypeError",
-        r"(\w+)\(\): argument 'tensors' .*must be tuple of Tensors, not Tensor",
-        tensors_in_list,
-    ),
-    Family(
-        "wants_tensor",
-        "TypeError",
-        r"(\w+)\(\): argument '(\w+)' .*must be (?:Tensor|tuple of Tensors), not ([\w.]+)",
-        wants_tensor,
-    ),
     Family("not_callable", "TypeError", r"'([\w.]+)' object is not callable", not_callable),
-    Family("not_combined", "TypeError", r"unsupported operand type|can only concatenate", combined),
-    Family("no_dimension", "TypeError", r"len\(\) of a 0-d tensor|iteration over a 0-d tensor", scalar_shape),
-    Family("not_iterable", "TypeError", r"'(\w+)' object is not iterable", not_iterable),
-    Family(
-        "list_element", "TypeError", r"expected Tensor as element (\d+) in argument \d+, but got (\w+)", list_element
-    ),
-    Family("ragged", "ValueError", r"expected sequence of length (\d+) at dim (\d+) \(got (\d+)\)", ragged),
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from backend.trace.advice import (
+    arguments,
     broadcasting,
     calls,
     dtypes,
+    functions,
     gradients,
     indexing,
     inplace,
@@ -16,6 +18,7 @@ from backend.trace.advice import (
     matmul,
     modules,
     names,
+    operands,
     python,
     reshaping,
 )
@@ -33,9 +36,12 @@ FAMILIES: Final[tuple[Family, ...]] = (
     *indexing.FAMILIES,
     *dtypes.FAMILIES,
     *inplace.FAMILIES,
+    *functions.FAMILIES,
     *gradients.FAMILIES,
     *names.FAMILIES,
     *calls.FAMILIES,
+    *arguments.FAMILIES,
+    *operands.FAMILIES,
     *python.FAMILIES,
 )
 

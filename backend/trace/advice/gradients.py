@@ -10,6 +10,7 @@ import torch
 
 from backend.trace.advice.failure import Advice, Failure
 from backend.trace.advice.family import Family, shape
+from backend.trace.advice.missing import lost_leaf
 from backend.trace.nodes import break_reason
 from backend.trace.records import Op, Value
 
@@ -31,10 +32,27 @@ def not_scalar(failure: Failure, _match: re.Match[str]) -> Advice | None:
         "is meant?",
         f"Reduce it to one number first: `{operand.name}.sum().backward()` or `{operand.name}.mean().backward()`. Or "
         "say "
-        f"what to weigh each element with: `{operand.name}.backward(torch.ones_like({operand.name}))`.",
+        f"what to weigh each element with: `{operand.name}.backward(torch.ones_like({_bare(operand.name)}))`.",
         [operand],
-        [*failure.rewritten([(x, "{}.sum()")]), *failure.rewritten([(x, "{}.mean()")])],
+        _reduced(failure, x),
     )
+
+
+def _bare(text: str) -> str:
+    """Without the parentheses around it all, which a method call needs and an argument does not."""
+    try:
+        return text[1:-1] if text[0] == "(" and ast.parse(text[1:-1], mode="eval") else text
+    except SyntaxError:
+        return text
+
+
+def _reduced(failure: Failure, x: torch.Tensor) -> list[Any]:
+    node = failure.node
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "backward":
+        loss, arguments = failure.text.as_operand(node.func.value), [*node.args, *node.keywords]
+        given = ", ".join(failure.text.of(argument) for argument in arguments)
+        return [fix for how in ("sum", "mean") for fix in failure.replaced(f"{loss}.{how}().backward({given})")]
+    return [*failure.rewritten([(x, "{}.sum()")]), *failure.rewritten([(x, "{}.mean()")])]
 
 
 def twice(failure: Failure, _match: re.Match[str]) -> Advice:
@@ -91,9 +109,16 @@ def no_graph(failure: Failure, _match: re.Match[str]) -> Advice | None:
     if cut is not None:
         span = failure.source.span(cut.site)
         line = f" in line {span.line}" if span is not None else ""
+        lost = _lost(failure, cut)
+        if lost is not None:
+            return Advice(
+                f"`{operand.name}` has no graph: it was computed without a leaf. {lost.explanation}",
+                lost.suggestion,
+                [operand],
+                lost.fixes,
+            )
         return Advice(
-            f"`{operand.name}` has no graph: its way back to the leaves is cut{line}. "
-            f"{break_reason(cut).capitalize()}.",
+            f"`{operand.name}` has no graph: its way back to the leaves is cut{line}. {_sentence(break_reason(cut))}.",
             _mend(cut, f"line {span.line}" if span is not None else "it"),
             [operand],
         )
@@ -133,9 +158,25 @@ def _history(value: Value | None) -> tuple[Op | None, list[Value]]:
     return None, leaves
 
 
+def _lost(failure: Failure, cut: Op) -> Advice | None:
+    """The way is cut by an update that gave the leaf's name to its result."""
+    names = [name for value in cut.inputs if value.requires_grad for name in value.names]
+    return next((lost for name in names if (lost := lost_leaf(failure, cut, name)) is not None), None)
+
+
+def _sentence(words: str) -> str:
+    """With a capital letter, unless it begins with code."""
+    return words if words.partition(" ")[0].endswith("()") else f"{words[0].upper()}{words[1:]}"
+
+
 def _mend(cut: Op, line: str) -> str:
     if cut.info.packet in ("detach", "detach_"):
         return f"Leave the `.detach()` in {line} out of the way from the leaves to the loss."
+    if cut.call is not None and cut.call.custom:
+        return (
+            f"Let `{cut.call.name}.forward` return it without `mark_non_differentiable`, and its backward bring the "
+            "gradient."
+        )
     if not cut.grad_enabled:
         return f"Compute it outside of `torch.no_grad()`: move {line} out of the block."
     return (

@@ -116,6 +116,9 @@ def empty(failure: Failure, _match: re.Match[str]) -> Advice:
     given = failure.text.of(node.args[0]) if isinstance(node, ast.Call) and node.args else "what it was given"
     if given.endswith(".parameters()"):
         model = given.removesuffix(".parameters()")
+        near = _almost(failure.scope.get(model))
+        if near is not None:
+            return Advice(f"`{model}` has no parameters. {near[0]}", near[1])
         return Advice(
             f"`{model}` has no parameters. Layers count only when they are attributes of the module: in a plain list "
             "or a "
@@ -128,6 +131,27 @@ def empty(failure: Failure, _match: re.Match[str]) -> Advice:
         "has been walked through.",
         "Give it `model.parameters()`, or a list of leaves that require a gradient: `[w, b]`.",
     )
+
+
+def _almost(model: Any) -> tuple[str, str] | None:
+    """What a module holds that would be parameters if it were held otherwise, and what to do."""
+    if not isinstance(model, torch.nn.Module):
+        return None
+    for name, held in vars(model).items():
+        if isinstance(held, torch.Tensor) and held.requires_grad:
+            what = "a tensor that requires a gradient" if held.is_leaf else "the result of a computation"
+            return (
+                f"`self.{name}` is {what}, and only an nn.Parameter counts: `nn.Parameter(…) * 0.1` is none any more.",
+                f"Compute first and wrap last: `self.{name} = nn.Parameter(… * 0.1)`.",
+            )
+        inside = held.values() if isinstance(held, dict) else held if isinstance(held, list | tuple) else ()
+        if not name.startswith("_") and any(isinstance(item, torch.nn.Module) for item in inside):
+            kind, wanted = type(held).__name__, "nn.ModuleDict" if isinstance(held, dict) else "nn.ModuleList"
+            return (
+                f"`self.{name}` is a plain {kind}: the layers in it are not found.",
+                f"Keep them in an {wanted}: `self.{name} = {wanted}(…)`.",
+            )
+    return None
 
 
 def not_leaf(failure: Failure, _match: re.Match[str]) -> Advice:

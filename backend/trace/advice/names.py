@@ -15,6 +15,7 @@ import torch
 
 from backend.trace.advice.failure import Advice, Failure
 from backend.trace.advice.family import Family
+from backend.trace.advice.missing import nothing
 
 _IMPORTS: Final[Mapping[str, str]] = {
     "np": "import numpy as np",
@@ -174,18 +175,8 @@ def _called(owner: Any) -> str:
 
 def _special(failure: Failure, owner: Any, name: str, text: str) -> Advice | None:
     if owner is None and "NoneType" in failure.message:
-        if text.endswith(".grad"):
-            leaf = text.removesuffix(".grad")
-            return Advice(
-                f"`{text}` is None: no backward has brought `{leaf}` a gradient yet (or it was dropped by zero_grad, "
-                "or "
-                f"`{leaf}` is no leaf that requires one).",
-                f"Call backward first, and use it only if it is there: `if {text} is not None:`.",
-            )
-        return Advice(
-            f"`{text}` is None. A function that returns nothing gives None.",
-            "Does the function, or the module's forward, end with `return`?",
-        )
+        node = failure.node
+        return nothing(failure, node.value if isinstance(node, ast.Attribute) else None, f"`{text}` is None.")
     if name == "backward" and isinstance(owner, (int, float)):
         return Advice(
             f"`{text}` is a plain Python number: it has no graph to go back through. `.item()` and float() take a "
@@ -194,10 +185,7 @@ def _special(failure: Failure, owner: Any, name: str, text: str) -> Advice | Non
             "Call backward on the tensor, before `.item()`; for example `loss = (w * 2).sum()`, `loss.backward()`.",
         )
     if name == "backward" and isinstance(owner, torch.nn.Module):
-        return Advice(
-            f"`{text}` is the loss function, not the loss.",
-            f"Call it, and go back from what it returns: `loss = {text}(prediction, target)`, `loss.backward()`.",
-        )
+        return _loss_function(failure, text)
     if name == "append" and isinstance(owner, torch.Tensor):
         return Advice("A tensor has a fixed size.", f"Make a longer one: `torch.cat([{text}, torch.tensor([3.0])])`.")
     if name == "data" or not isinstance(owner, (tuple, list)):
@@ -207,6 +195,47 @@ def _special(failure: Failure, owner: Any, name: str, text: str) -> Advice | Non
         f"Take the part that you want: `{text}[0]`.",
         [],
         failure.replaced(f"{text}[0].{name}") if owner and hasattr(owner[0], name) else [],
+    )
+
+
+def _loss_function(failure: Failure, text: str) -> Advice:
+    """`loss.backward()` where loss is an nn.MSELoss: a class was given what its object takes."""
+    fact = f"`{text}` is the loss function, not the loss."
+    made = next(
+        (
+            s.value
+            for s in ast.walk(failure.text.tree)
+            if isinstance(s, ast.Assign)
+            and [failure.text.of(t) for t in s.targets] == [text]
+            and isinstance(s.value, ast.Call)
+            and s.value.args
+        ),
+        None,
+    )
+    if made is None:
+        return Advice(
+            fact,
+            f"Call it, and go back from what it returns: `loss = {text}(prediction, target)`, `loss.backward()`.",
+        )
+    function = failure.text.of(made.func)
+    # `loss_fn = nn.MSELoss`, somewhere above: the parentheses belong there
+    plain = next(
+        (
+            s.value
+            for s in ast.walk(failure.text.tree)
+            if isinstance(s, ast.Assign)
+            and [failure.text.of(t) for t in s.targets] == [function]
+            and isinstance(s.value, ast.Name | ast.Attribute)
+        ),
+        made.func,
+    )
+    code = f"{failure.text.of(plain)}()"
+    return Advice(
+        f"{fact} `{function}` is a class: calling it in line {made.lineno} made a loss function, and took the tensors "
+        "for its settings.",
+        f"Make the loss function first, then call it: `{code}` in line {plain.lineno}.",
+        [],
+        [failure.text.fix([(plain, code)], f"{code}, in line {plain.lineno}")],
     )
 
 

@@ -96,6 +96,25 @@ def permute(failure: Failure, _match: re.Match[str]) -> Advice | None:
     )
 
 
+def repeat(failure: Failure, _match: re.Match[str]) -> Advice | None:
+    """Fewer counts than the tensor has dims."""
+    call, node = failure.call, failure.node
+    if call is None or not call.tensors or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return None
+    x = call.tensors[0]
+    name = failure.operand(x, "tensor")
+    given = [failure.text.of(argument) for argument in node.args]
+    missing = ["1"] * (x.dim() - len(given))
+    codes = [f"{failure.text.of(node.func)}({', '.join(counts)})" for counts in (given + missing, missing + given)]
+    return Advice(
+        f"repeat says for every dimension how often. `{name.name}` is {shape(x)}, so it takes {x.dim()} numbers, and "
+        f"was given {len(given)}.",
+        f"Write 1 for those that stay as they are: `{codes[0]}` or `{codes[1]}`.",
+        [name],
+        [fix for code in codes for fix in failure.replaced(code)],
+    )
+
+
 def unpack(failure: Failure, match: re.Match[str]) -> Advice | None:
     """`a, b = x` with another number of elements."""
     node = failure.node
@@ -123,5 +142,6 @@ FAMILIES: Final = (
         "view_not_contiguous", "RuntimeError", r"view size is not compatible with input tensor's size", not_contiguous
     ),
     Family("permute", "RuntimeError", r"permute.*number of dimensions in the tensor input does not match", permute),
+    Family("repeat", "RuntimeError", r"Number of dimensions of repeat dims can not be smaller", repeat),
     Family("unpack", "ValueError", r"(?:too many|not enough) values to unpack \(expected (\d+)", unpack),
 )
