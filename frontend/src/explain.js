@@ -287,6 +287,14 @@ class Filler {
   }
 }
 
+/**
+ * @param {{text: string}[]} terms
+ * @returns {string} with a blank between two, but none before a comma
+ */
+export function spaced(terms) {
+  return terms.map(({ text }, i) => (i > 0 && text !== "," ? ` ${text}` : text)).join("");
+}
+
 /** @param {string} text a number as the rule has it @returns {string} at most four digits */
 function short(text) {
   return text.length <= 6 ? text : numberText(Number(text));

@@ -54,7 +54,7 @@ export type StreamMessage =
   | { type: "notice"; seq: number; notice: Notice }
   | { type: "problem"; seq: number; problem: Problem }
   | { type: "progress"; seq: number; progress: Progress }
-  | { type: "skipped"; seq: number; steps: number; scalars: Scalars[] }
+  | { type: "skipped"; seq: number; steps: number; reason: "slow" | "expired"; scalars: Scalars[] }
   | { type: "done"; seq: number; status: GraphAnswer["status"]; timings: Timings }
   | { type: "error"; code: string; message: string; hint: string | null; retryAfter: number | null };
 
@@ -167,8 +167,10 @@ export interface Run {
   looping: boolean;
   curves: import("./curves.js").Curves;
   progress: Progress | null;
-  /** Steps that the server or the network left out. */
+  /** Steps that the server left out: they came faster than they could be sent, or it no longer had them. */
   skipped: number;
+  /** Those of them that it no longer had. */
+  expired: number;
   /** Steps that this page has let go of, to keep its memory bounded. */
   thinned: number;
   bindings: Bound[];
@@ -323,6 +325,17 @@ export interface Heat {
   written: boolean;
 }
 
+/** Gradients of tensors that meet, all in one scale. */
+export interface Terms {
+  /** In the engine's order. */
+  parts: { edge: string; heat: Heat }[];
+  total: Heat;
+  /** False: a hook makes something else of the sum. */
+  adds: boolean;
+  /** So many parts are not drawn. */
+  more: number;
+}
+
 /** What one visible item says. */
 export interface Card extends Size {
   id: string;
@@ -334,8 +347,10 @@ export interface Card extends Size {
   subtitle: string;
   value: string;
   grad: string;
-  /** `6.0 + 6.0 + 1.0 = 13.0` where several gradients meet. */
+  /** `1.0 + 6.0 + 6.0 = 13.0` where several gradients meet. */
   sum: string;
+  /** The same for tensors. */
+  terms: Terms | null;
   /** `5.0 → 4.4 · SGD`: what the step made of a parameter. */
   after: string;
   heat: Heat | null;

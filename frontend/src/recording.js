@@ -55,6 +55,7 @@ export class Recording {
   /** @type {Timings | null} */
   #timings = null;
   #skipped = 0;
+  #expired = 0;
   #thinned = 0;
   /** Index of the step that was shown last. */
   #shown = -1;
@@ -121,6 +122,7 @@ export class Recording {
         break;
       case "skipped":
         this.#skipped += message.steps;
+        if (message.reason === "expired") this.#expired += message.steps;
         for (const scalars of message.scalars) this.#addScalars(scalars);
         break;
       case "done":
@@ -180,7 +182,8 @@ export class Recording {
       curves: this.#curves, progress: this.#progress,
       gradients: this.#gradients, output: this.#output, notices: this.#notices,
       bindings: [...this.#bindings.values()].sort((a, b) => a.line - b.line),
-      result: this.#result, problem: this.#problem, skipped: this.#skipped, thinned: this.#thinned,
+      result: this.#result, problem: this.#problem, skipped: this.#skipped, expired: this.#expired,
+      thinned: this.#thinned,
       timings: this.#timings ?? { queue: 0, run: 0, trace: 0, encode: 0, total: 0 },
     };
   }

@@ -99,19 +99,21 @@ export function matrixOf(tensor) {
 
 /** Numbers are written up to this many columns, rows and cells. */
 const WRITTEN = { columns: 6, rows: 6, cells: 24 };
-const WRITTEN_CELL = { width: 54, height: 22 };
+const WRITTEN_CELL = { width: 58, height: 22 };
 
 /**
  * @param {Tensor | undefined} tensor
- * @param {{room: Size, write: boolean}} options pixels for an unwritten matrix; may numbers be written
+ * @param {{room: Size, write: boolean, scale?: number | undefined}} options pixels for an unwritten matrix; may numbers
+ *   be written; the magnitude that gets the full colour, where it is that of several
  * @returns {Heat | null} null for scalars and for tensors without values
  */
-export function heatOf(tensor, { room, write }) {
+export function heatOf(tensor, { room, write, scale: common }) {
   if (!tensor || isScalar(tensor)) return null;
   const matrix = matrixOf(tensor);
   if (!matrix) return null;
   const { rows, columns, cells } = matrix;
-  const scale = cells.reduce((top, v) => (Number.isFinite(v) ? Math.max(top, Math.abs(v)) : top), 0);
+  const largest = () => cells.reduce((top, v) => (Number.isFinite(v) ? Math.max(top, Math.abs(v)) : top), 0);
+  const scale = common ?? largest();
   const whole = tensor.values !== null && tensor.shape.length <= 2;
   const few = columns <= WRITTEN.columns && rows <= WRITTEN.rows && cells.length <= WRITTEN.cells;
   const written = write && whole && few;

@@ -109,7 +109,7 @@ export function plainMessage(message) {
     case "progress":
       return { type, seq, progress: rest };
     case "skipped":
-      return { type, seq: rest.last, steps: rest.steps, scalars: rest.scalars.map(scalarsOf) };
+      return { type, seq: rest.last, steps: rest.steps, reason: rest.reason, scalars: rest.scalars.map(scalarsOf) };
     case "done":
       return { type, seq, status: rest.status, timings: rest.timings };
     case "error":

@@ -193,6 +193,22 @@ def test_a_page_that_was_slow_says_what_it_skipped_and_has_the_numbers_of_every_
         expect(skipped).to_have_count(0)
 
 
+def test_steps_that_the_server_no_longer_had_are_told_apart_from_those_it_could_not_send(open_page: Open) -> None:
+    faults = ("WebSocket connection", "ERR_")
+    with serve(run_log_bytes=64 * 1024) as served, network(served.url) as between:
+        screen = open_page(url=between.url, expected=lambda text: any(fault in text for fault in faults))
+        page = start(screen, WIDE)
+        at_least(page, 2)
+        between.cut()
+        while running(served) > 0:
+            page.wait_for_timeout(100)
+        between.mend()
+        screen.wait()
+        said = re.compile(r"^\d+ steps had made room for newer ones on the server before this page asked for them")
+        expect(page.locator("[data-expired]")).to_have_text(said)
+        assert page.locator("[data-skipped]").count() == 0
+
+
 def test_a_restarted_server_no_longer_knows_the_run_and_its_picture_stays(open_page: Open) -> None:
     faults = ("WebSocket connection", "ERR_")
     with serve() as first:

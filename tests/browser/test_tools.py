@@ -202,6 +202,30 @@ def test_map_stands_beside_the_tools_where_there_is_no_room_below(open_page: Ope
     assert small["right"] <= tools["left"] or small["top"] >= tools["bottom"]
 
 
+def test_map_leaves_the_corner_where_it_would_cover_a_node(open_page: Open) -> None:
+    screen = open_page(BLOCKS, width=1280, height=720)
+    minimap = screen.page.locator("#minimap")
+    (small,), (under,) = screen.rects("#minimap"), screen.rects('[data-kind="seed"]')
+    stage = screen.page.locator("#stage").bounding_box()
+    assert stage
+    screen.page.mouse.move(stage["x"] + 40, stage["y"] + 120)
+    screen.page.mouse.down()
+    screen.page.mouse.move(
+        stage["x"] + 40 + small["right"] - under["right"], stage["y"] + 120 + small["bottom"] - under["bottom"], steps=5
+    )
+    screen.page.mouse.up()
+    expect(minimap).to_have_class("minimap left")
+    (small,) = screen.rects("#minimap")
+    nodes = screen.rects("[data-node]") + screen.rects(".legend")
+    assert not any(
+        node["left"] < small["right"]
+        and node["right"] > small["left"]
+        and node["top"] < small["bottom"]
+        and node["bottom"] > small["top"]
+        for node in nodes
+    )
+
+
 def test_a_phone_can_present(open_page: Open) -> None:
     screen = open_page(EXPRESSION, width=360, height=740)
     screen.page.get_by_role("button", name="Present").click()

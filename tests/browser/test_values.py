@@ -38,7 +38,7 @@ def test_page_runs_the_first_example_by_itself(open_page: Open) -> None:
 
 def test_gradients_that_meet_are_summed_in_sight(open_page: Open) -> None:
     screen = open_page(MEETING)
-    assert "6.0 + 6.0 + 1.0 = 13.0" in screen.words(screen.node("b"))
+    assert "1.0 + 6.0 + 6.0 = 13.0" in screen.words(screen.node("b"))
     assert sorted(screen.labels()) == ["+ 1.0", "6.0 + 6.0", "∂d/∂a 39.0", "∂d/∂c 1.0"]
 
 
@@ -131,7 +131,7 @@ def test_large_tensors_are_explained_by_their_shapes(open_page: Open) -> None:
     )
     screen.node("h").click()
     terms = " ".join((screen.page.locator('[data-rule="x"] .terms').text_content() or "").split())
-    assert terms.startswith("[4, 256] = [4, 64] @ [64, 256] , norm")
+    assert terms.startswith("[4, 256] = [4, 64] @ [64, 256], norm")
 
 
 def test_a_gradient_is_checked_by_finite_differences_on_request(open_page: Open) -> None:

@@ -38,8 +38,8 @@ test("an op is ahead until it is computed", () => {
 test("the sum builds part by part and is whole when it enters the node", () => {
   const sums = states(scoreOf(), "n1").map(({ sum }) => plain(sum));
   assert.deepEqual(sums.slice(3, 11), [
-    "", "? + ? + 1.0 = ?", "? + ? + 1.0 = ?", "? + ? + 1.0 = ?", "6.0 + ? + 1.0 = ?", "6.0 + 6.0 + 1.0 = ?",
-    "6.0 + 6.0 + 1.0 = 13.0", "6.0 + 6.0 + 1.0 = 13.0",
+    "", "1.0 + ? + ? = ?", "1.0 + ? + ? = ?", "1.0 + ? + ? = ?", "1.0 + 6.0 + ? = ?", "1.0 + 6.0 + 6.0 = ?",
+    "1.0 + 6.0 + 6.0 = 13.0", "1.0 + 6.0 + 6.0 = 13.0",
   ]);
 });
 

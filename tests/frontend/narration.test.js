@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { spaced } from "../../frontend/src/explain.js";
 import { narrate, positionText } from "../../frontend/src/narration.js";
 import { edges, graphOf, node, scalar } from "./graphs.js";
 import { events, LINES, meetingGraph, meetingStep } from "./moments.js";
@@ -30,7 +31,7 @@ test("every event of a pass is said with its numbers", () => {
     "gradient 1.0 of c enters MulBackward0",
     "MulBackward0: gradient 1.0 times saved b = 6.0 gives 6.0 for b, contribution 2 of 3",
     "MulBackward0: gradient 1.0 times saved b = 6.0 gives 6.0 for b, contribution 3 of 3",
-    "gradients of b meet: 6.0 + 6.0 + 1.0 = 13.0, which enters MulBackward0",
+    "gradients of b meet: 1.0 + 6.0 + 6.0 = 13.0, which enters MulBackward0",
     "MulBackward0: gradient 13.0 times 3.0 gives 39.0 for a",
     "AccumulateGrad: a.grad is now 39.0",
     "by hand: a 2.0 − 0.1 · 39.0 = −1.9",
@@ -101,4 +102,8 @@ test("tensors are said by shape and size, ops that are not known by name", () =>
 test("a value that was not looked at does not stop the words", () => {
   const step = meetingStep({ values: new Map(), grads: new Map(), edgeGrads: new Map(), updates: [] });
   for (let at = 0; at <= 14; at += 1) assert.ok(narrate(at, told({ step })).length > 5);
+});
+
+test("a rule in words has no blank before a comma", () => {
+  assert.equal(spaced([{ text: "[4]" }, { text: "summed over dim 0" }, { text: "," }, { text: "norm 0.36" }]), "[4] summed over dim 0, norm 0.36");
 });

@@ -85,10 +85,13 @@ test("bindings of a line replace each other; what was skipped is counted and its
   const recording = new Recording("a\nb");
   const binding = (/** @type {number} */ line, /** @type {string} */ text) => ({ type: "binding", seq: 1, binding: { line, name: "x", text, node: null, graph: null } });
   for (const message of [binding(2, "1"), binding(1, "0"), binding(2, "2")]) recording.take(message);
-  recording.take({ type: "skipped", seq: 9, steps: 4, scalars: [{ index: 0, loss: 3, values: {}, loops: { i: 0 } }] });
+  recording.take({ type: "skipped", seq: 9, steps: 4, reason: "slow", scalars: [{ index: 0, loss: 3, values: {}, loops: { i: 0 } }] });
   const run = recording.snapshot();
   assert.deepEqual(run.bindings.map(({ line, text }) => [line, text]), [[1, "0"], [2, "2"]]);
-  assert.equal(run.skipped, 4);
+  assert.deepEqual([run.skipped, run.expired], [4, 0]);
+  recording.take({ type: "skipped", seq: 12, steps: 3, reason: "expired", scalars: [] });
+  const later = recording.snapshot();
+  assert.deepEqual([later.skipped, later.expired], [7, 3]);
   assert.equal(run.looping, true);
   assert.equal(run.curves.loss.at(0), 3);
 });

@@ -3,7 +3,8 @@ import { test } from "node:test";
 
 import { chainRules } from "../../frontend/src/explain.js";
 import { chipsOf, repeats, Widths } from "../../frontend/src/panels/marks.js";
-import { cardOf, cut, textWidth } from "../../frontend/src/stage/card.js";
+import { cardOf } from "../../frontend/src/stage/card.js";
+import { cut, textWidth } from "../../frontend/src/stage/text.js";
 import { segmentLabel, sumText } from "../../frontend/src/stage/contribution.js";
 import { hierarchyOf } from "../../frontend/src/layout/hierarchy.js";
 import { numberOf } from "../../frontend/src/wire.js";

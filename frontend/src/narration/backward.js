@@ -3,10 +3,12 @@
 /** @import {GraphEdge, GraphNode} from "../model.d.ts" */
 /** @import {Told} from "../narration.js" */
 
-import { chainRules } from "../explain.js";
-import { numberText } from "../number.js";
+import { chainRules, spaced } from "../explain.js";
+import { cellText, cellsTogether, meetingsAt, mostTelling } from "../meeting.js";
+import { countText, numberText } from "../number.js";
 import { nodeTitle } from "../stage/card.js";
 import { contributions, lossName, sumText } from "../stage/contribution.js";
+import { isWritten, valueText } from "../tensor.js";
 import { gradWords, valueWords } from "./words.js";
 
 /**
@@ -45,7 +47,7 @@ function ruleWords({ rule, filled, incoming, outgoing, to }, node, told) {
     const how = { "*": "times", "/": "divided by", "@": "matrix-multiplied by" }[factor[1] ?? "*"];
     return `gradient ${incoming} ${how} ${saved} gives ${outgoing} for ${to}`;
   }
-  if (filled.length > 4) return `gradient ${filled.slice(1).map(({ text }) => text).join(" ")} for ${to}`;
+  if (filled.length > 4) return `gradient ${spaced(filled.slice(1))} for ${to}`;
   const by = rule ? ` by the rule ${rule.replaceAll(" * ", " · ")}` : "";
   return `gradient ${incoming}${by} gives ${outgoing} for ${to}`;
 }
@@ -96,19 +98,39 @@ export function arrived(node, told) {
   const parts = contributions(node.id, graph, step);
   const where = node.grad_fn ? `, which enters ${node.grad_fn}` : "";
   if (parts.length < 2) return `gradient ${gradWords(gradient)} of ${name}${where ? ` enters ${node.grad_fn}` : ""}`;
-  const sum = sumText(node.id, graph, step) || `${parts.length} contributions add up to ${gradWords(gradient)}`;
+  const sum = sumWords(node, told);
+  if (!sum) return `${countText(parts.length, "gradient")} of ${name} came, one for each output${where}`;
   return `gradients of ${name} meet: ${sum}${where}`;
 }
 
 /**
  * @param {GraphNode} node
  * @param {Told} told
+ * @returns {string} `1.0 + 6.0 = 7.0`; of tensors the sum of one cell, as an example; "" where no gradients meet
  */
-function accumulated(node, { graph, step, leftover }) {
+function sumWords({ id }, { graph, step }) {
+  const scalars = sumText(id, graph, step);
+  const [met] = meetingsAt(id, graph, step);
+  if (scalars || !met) return scalars;
+  const { parts, total, adds } = met;
+  if (isWritten(total)) return `${parts.map(({ tensor }) => valueText(tensor)).join(" + ")} ${adds ? "=" : "\u2192"} ${valueText(total)}`;
+  if (!adds) return `${countText(parts.length, "contribution")}, of whose sum a hook makes ${gradWords(total)}`;
+  const together = cellsTogether(met);
+  const sum = `${countText(parts.length, "contribution")} add up`;
+  if (!together) return `${sum} to ${gradWords(total)}`;
+  return `${sum} cell by cell to ${gradWords(total)}, such as ${cellText(met, together, mostTelling(together))}`;
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {Told} told
+ */
+function accumulated(node, told) {
+  const { step, leftover } = told;
   const name = `${nodeTitle(node)}.grad`;
   const own = step.grads.get(node.id);
   const total = step.leafGrads.get(node.id);
-  const sum = sumText(node.id, graph, step);
+  const sum = sumWords(node, told);
   if (!total) return `AccumulateGrad: ${sum ? `${sum} becomes ${name}` : `${name} is now ${gradWords(own)}`}`;
   const old = leftover.get(node.id);
   const piled = old ? `${gradWords(old)} that was there + ${gradWords(own)}` : `${gradWords(own)} is added to what was there`;

@@ -5,7 +5,7 @@
 
 import { countText } from "../number.js";
 import { nodeTitle } from "../stage/card.js";
-import { contributions, lossName, partialSum } from "../stage/contribution.js";
+import { contributions, lossName } from "../stage/contribution.js";
 import { card } from "./pieces.js";
 import { html, nothing } from "./template.js";
 
@@ -40,8 +40,7 @@ export function aheadGradient(node, subject) {
   const emptied = own.at(-1)?.phase === "zero_grad" && own.some(({ phase }) => phase === "backward");
   const parts = contributions(node.id, graph, step);
   const all = contributions(node.id, graph, whole).length;
-  const sum = partialSum(node.id, graph, whole, (edge) => step.edgeGrads.has(edge), false);
-  const several = all > 1 ? `${parts.length} of ${countText(all, "contribution")} so far${sum ? `: ${sum}` : ""}` : "";
+  const several = all > 1 ? `${parts.length} of ${countText(all, "contribution")} so far` : "";
   const words = parts.length > 0 ? several || "has come along the edge, not yet in the node" : "has not come yet";
   return card(gradientTitle(node, { ...subject, whole: null }),
     html`<p class="quiet" data-ahead>${emptied ? "emptied by zero_grad" : words}</p>`);

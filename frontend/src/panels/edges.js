@@ -5,8 +5,9 @@
 
 import { countText } from "../number.js";
 import { nodeTitle } from "../stage/card.js";
-import { partialSum, summedText, sumText } from "../stage/contribution.js";
+import { summedText } from "../stage/contribution.js";
 import { gradText } from "../tensor.js";
+import { meetingCard } from "./meeting.js";
 import { card, facts, link, tensorBody } from "./pieces.js";
 import { html, nothing } from "./template.js";
 
@@ -22,10 +23,6 @@ export function edgeView(edge, subject) {
   const gradient = step.edgeGrads.get(edge.id);
   const value = step.values.get(edge.source);
   const summed = summedText(edge, whole ?? step);
-  const isThere = (/** @type {string} */ id) => step.edgeGrads.has(id);
-  const sum = whole
-    ? partialSum(edge.source, graph, whole, isThere, step.grads.has(edge.source))
-    : sumText(edge.source, graph, step);
   const none = whole?.edgeGrads.has(edge.id) ? "The gradient has not come along yet." : "No gradient came along this edge.";
   const source = graph.nodes.get(edge.source);
   return html`
@@ -38,9 +35,10 @@ export function edgeView(edge, subject) {
     ])}
     ${value ? card("Forward: the value", tensorBody(value, "value")) : nothing}
     ${gradient
-      ? card("Backward: this edge's contribution", html`${tensorBody(gradient, "grad")}${sum ? html`<p class="sum">of ${sum}</p>` : nothing}
+      ? card("Backward: this edge's contribution", html`${tensorBody(gradient, "grad")}
         ${summed ? html`<p class="sum" data-summed>${broadcastText(summed)}</p>` : nothing}`)
       : html`<p class="quiet" data-none>${none}</p>`}
+    ${source && gradient ? meetingCard(source, subject) : nothing}
   `;
 }
 

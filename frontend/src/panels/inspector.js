@@ -1,11 +1,11 @@
 /** The inspector: everything about what is selected, or an overview of the run. */
 
-/** @import {GraphModel, GraphNode, Run, Selection, StepModel, Tensor} from "../model.d.ts" */
+/** @import {GraphModel, GraphNode, Run, Selection, StepModel} from "../model.d.ts" */
 
 import { countText, durationText, numberText } from "../number.js";
 import { stepText, turnText } from "../run.js";
 import { nodeTitle } from "../stage/card.js";
-import { contributions, lossName, sumText } from "../stage/contribution.js";
+import { lossName } from "../stage/contribution.js";
 import { gradText, shapeText } from "../tensor.js";
 import { aheadGradient, aheadValue, gradientTitle } from "./ahead.js";
 import { edgesView, edgeView } from "./edges.js";
@@ -13,6 +13,7 @@ import { checkCard } from "./gradcheck.js";
 import { updateCard, updatesCard } from "./learning.js";
 import { noGradCard } from "./nograd.js";
 import { originCard } from "./origin.js";
+import { meetingCard } from "./meeting.js";
 import { card, facts, link, tensorBody } from "./pieces.js";
 import { ruleCard } from "./rules.js";
 import { groupView, isMeta, nodeSizeRows, partsCard, savedCard, totalRows } from "./sizes.js";
@@ -86,8 +87,9 @@ function nodeView(node, subject) {
     ${value ? card("Value", tensorBody(value, "value")) : aheadValue(node, subject)}
     ${originCard(node, subject)}
     ${gradient
-      ? card(gradientTitle(node, subject), gradientBody(node, gradient, subject))
+      ? card(gradientTitle(node, subject), tensorBody(gradient, "grad"))
       : aheadGradient(node, subject)}
+    ${meetingCard(node, subject)}
     ${checkCard(node, subject)} ${updateCard(node.id, step)} ${savedCard(node, subject)} ${nextCard(node, subject)}
   `;
 }
@@ -106,18 +108,6 @@ function truth(value) {
 function kindText(node) {
   if (node.kind === "leaf") return node.is_parameter ? "leaf \u00b7 parameter" : "leaf";
   return node.kind === "break" ? "gradient stops" : node.kind;
-}
-
-/**
- * @param {GraphNode} node
- * @param {Tensor} gradient
- * @param {Subject} subject
- */
-function gradientBody(node, gradient, { graph, step }) {
-  const parts = contributions(node.id, graph, step);
-  const sum = sumText(node.id, graph, step);
-  const meeting = parts.length > 1 ? `sum of ${countText(parts.length, "contribution")}${sum ? `: ${sum}` : ""}` : "";
-  return html`${tensorBody(gradient, "grad")}${meeting ? html`<p class="sum">${meeting}</p>` : nothing}`;
 }
 
 /**

@@ -4,7 +4,8 @@
 /** @import {ProblemActions} from "./problem.js" */
 
 import { numberText } from "../number.js";
-import { cut, nodeTitle } from "../stage/card.js";
+import { nodeTitle } from "../stage/card.js";
+import { cut } from "../stage/text.js";
 import { gradText, valueText } from "../tensor.js";
 
 /**

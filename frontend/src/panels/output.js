@@ -83,9 +83,11 @@ function stoppedNotice({ problem }, actions) {
  *
  * @param {Run} run
  */
-function leftOut({ skipped, thinned }) {
+function leftOut({ skipped, expired, thinned }) {
+  const slow = skipped - expired;
   return html`
-    ${skipped > 0 ? html`<p class="notice" data-skipped>${countText(skipped, "step")} came faster than they could be sent, and were skipped; the charts have them.</p>` : nothing}
+    ${slow > 0 ? html`<p class="notice" data-skipped>${countText(slow, "step")} came faster than they could be sent, and were skipped; the charts have them.</p>` : nothing}
+    ${expired > 0 ? html`<p class="notice" data-expired>${countText(expired, "step")} had made room for newer ones on the server before this page asked for them; the charts have them.</p>` : nothing}
     ${thinned > 0 ? html`<p class="notice" data-thinned>${countText(thinned, "step")} made room for newer ones; the charts have them.</p>` : nothing}
   `;
 }

@@ -22,7 +22,10 @@ import uPlot from "../../vendor/uplot.js";
  * @property {(x: number | null) => void} onHover
  */
 
-const FONT = '11px "Inter", system-ui, sans-serif';
+const FACE = '"Inter", system-ui, sans-serif';
+/** On a wide page, as a projector shows it, all is larger by this. */
+const ENLARGED = 1.35;
+const WIDE = matchMedia("(min-width: 2000px)");
 const DASH = [5, 4];
 /** Between two marks of a scale of powers, in pixels. */
 const ROOM = 20;
@@ -100,7 +103,8 @@ export class Plot {
    */
   #options({ lines, log }) {
     const [quiet, grid] = [colourOf("--quiet"), colourOf("--line")];
-    const axis = { stroke: quiet, font: FONT, ticks: { stroke: grid, size: 4 }, grid: { stroke: grid, width: 1 } };
+    const larger = WIDE.matches ? ENLARGED : 1;
+    const axis = { stroke: quiet, font: `${11 * larger}px ${FACE}`, ticks: { stroke: grid, size: 4 }, grid: { stroke: grid, width: 1 } };
     const own = lines.filter(({ before }) => !before).length;
     return {
       ...this.#size(),
@@ -113,9 +117,9 @@ export class Plot {
         y: log ? { distr: 3, log: 10 } : {},
       },
       axes: [
-        { ...axis, size: 24, gap: 2, space: 44, incrs: WHOLE, grid: { show: false } },
+        { ...axis, size: 24 * larger, gap: 2, space: 44 * larger, incrs: WHOLE, grid: { show: false } },
         {
-          ...axis, size: 48, gap: 3, space: 26, values: (_, splits) => splits.map(axisText),
+          ...axis, size: 48 * larger, gap: 3, space: 26 * larger, values: (_, splits) => splits.map(axisText),
           ...(log ? { splits: powers, filter: all } : {}),
         },
       ],
@@ -179,7 +183,7 @@ function markOdd({ ctx, bbox, valToPos }, { x, word }) {
   ctx.fillRect(left, bbox.top, Math.max(right - left, 2 * ratio), bbox.height);
   ctx.fillStyle = colourOf("--error");
   ctx.fillRect(left, bbox.top, 2 * ratio, bbox.height);
-  ctx.font = `bold ${12 * ratio}px "Inter", system-ui, sans-serif`;
+  ctx.font = `bold ${12 * (WIDE.matches ? ENLARGED : 1) * ratio}px ${FACE}`;
   const late = right - left < 60 * ratio;
   ctx.textAlign = late ? "right" : "left";
   ctx.textBaseline = "top";

@@ -34,9 +34,16 @@ export function ruleCard(node, { graph, step }) {
   return card("Chain rule at this node", body);
 }
 
-/** @param {Term} term */
-function term({ text, role, matrix }) {
-  if (!matrix) return html`<span class=${role}>${text}</span> `;
+/**
+ * @param {Term} term
+ * @param {number} place
+ * @param {Term[]} all
+ * @returns {unknown} with the comma that comes after it
+ */
+function term({ text, role, matrix }, place, all) {
+  if (text === ",") return nothing;
+  const [space, comma] = [place > 0 ? " " : "", all[place + 1]?.text === "," ? "," : ""];
+  if (!matrix) return html`${space}<span class=${role}>${text}${comma}</span>`;
   const rows = matrix.map((row) => html`<tr>${row.map((value) => html`<td>${numberText(value, { digits: 3 })}</td>`)}</tr>`);
-  return html`<table class="small-matrix ${role}" aria-label=${text}><tbody>${rows}</tbody></table> `;
+  return html`${space}<table class="small-matrix ${role}" aria-label=${text}><tbody>${rows}</tbody></table>`;
 }

@@ -10,12 +10,9 @@ import { alarmOf } from "./alarm.js";
 import { lossName, sumText } from "./contribution.js";
 import { updateText } from "./update.js";
 import { symbolOf } from "./symbol.js";
+import { termsOf, termsSize } from "./terms.js";
+import { cut, textWidth } from "./text.js";
 
-/** Advance of the monospaced face, in parts of its size. */
-const ADVANCE = 0.6;
-/** East Asian wide characters and pictographs. */
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]|\p{Extended_Pictographic}/gu;
 const THUMB = { width: 52, height: 50 };
 /** Of small text, in pixels: at the least scale of a first view it still is 11 pixels high. */
 export const SMALL_TYPE = 13;
@@ -35,26 +32,8 @@ const SMALL_THUMB = { width: 44, height: 40 };
  * @property {StepModel} step
  * @property {boolean} steady sizes must not follow the numbers, because other steps will be shown in the same places
  * @property {number} room width of the stage, in pixels
+ * @property {boolean} roomy few things stand on the stage: sums of tensors are drawn
  */
-
-/**
- * @param {string} text
- * @param {number} size of the type, in pixels
- * @returns {number} pixels; East Asian wide characters and pictographs count twice
- */
-export function textWidth(text, size) {
-  const wide = text.match(WIDE);
-  return (Array.from(text).length + (wide?.length ?? 0)) * size * ADVANCE;
-}
-
-/**
- * @param {string} text
- * @param {number} length
- */
-export function cut(text, length) {
-  const letters = Array.from(text);
-  return letters.length <= length ? text : `${letters.slice(0, length - 1).join("")}\u2026`;
-}
 
 /**
  * @param {string} item
@@ -83,7 +62,7 @@ function quietCard(item, scene) {
 /** @type {Omit<Card, "id" | "kind">} */
 const BLANK = {
   width: 0, height: 0, title: "", tag: "", symbol: "", subtitle: "", value: "", grad: "", sum: "", after: "",
-  heat: null, gradHeat: null, alarm: "", spoken: "", line: null,
+  terms: null, heat: null, gradHeat: null, alarm: "", spoken: "", line: null,
 };
 
 /**
@@ -93,7 +72,7 @@ const BLANK = {
  * @param {Scene} scene
  * @returns {Card}
  */
-function sourceCard(node, { graph, step, steady, room }) {
+function sourceCard(node, { graph, step, steady, room, roomy }) {
   const leaf = node.kind === "leaf";
   const value = step.values.get(node.id);
   const gradient = step.leafGrads.get(node.id) ?? step.grads.get(node.id);
@@ -108,11 +87,13 @@ function sourceCard(node, { graph, step, steady, room }) {
   const head = textWidth(title, 15) + 14 + textWidth(tag, SMALL_TYPE);
   const words = Math.max(head, valueWidth + 18 + gradWidth, room < TIGHT ? 90 : 120);
   const sum = leaf ? sumText(node.id, graph, step) : "";
+  const terms = leaf && roomy ? termsOf(node.id, graph, step, { room, steady }) : null;
   const after = updateText(node.id, step);
+  const rows = [sum, steady ? after.replace(/[\d.\u2212]+(e\S+)?/gu, "0".repeat(7)) : after];
   return {
-    ...BLANK, id: node.id, kind: leaf ? "leaf" : "data", title, tag, value: valueText(value), grad, heat, gradHeat, sum, after,
+    ...BLANK, id: node.id, kind: leaf ? "leaf" : "data", title, tag, value: valueText(value), grad, heat, gradHeat, sum, terms, after,
     subtitle: scalar ? "" : "tensor", spoken: spoken(node, value, gradient), line: node.line,
-    ...withHeats(words, heat, gradHeat, [sum, steady ? after.replace(/[\d.\u2212]+(e\S+)?/gu, "0".repeat(7)) : after]),
+    ...under(withHeats(words, heat, gradHeat, rows), terms, 32),
   };
 }
 
@@ -152,7 +133,7 @@ function withHeats(words, heat, gradHeat, rows) {
  * @param {Scene} scene
  * @returns {Card}
  */
-function opCard(node, { graph, step, steady }) {
+function opCard(node, { graph, step, steady, room, roomy }) {
   const value = step.values.get(node.id);
   const gradient = step.grads.get(node.id);
   const broken = node.kind === "break";
@@ -164,11 +145,13 @@ function opCard(node, { graph, step, steady }) {
   const heat = isWritten(value) ? null : heatOf(value, { room: SMALL_THUMB, write: false });
   const first = textWidth(title, 15) + (text ? textWidth(" = ", 15) + (steady && value && isScalar(value) ? textWidth("0".repeat(8), 15) : textWidth(text, 15)) : 0);
   const sum = sumText(node.id, graph, step);
+  const terms = roomy ? termsOf(node.id, graph, step, { room, steady }) : null;
   const side = heat ? heatSize(heat).width + 14 : 0;
+  const width = 62 + Math.max(first, textWidth(subtitle, SMALL_TYPE)) + side + 26;
   return {
-    ...BLANK, id: node.id, kind: broken ? "break" : "op", title, symbol: symbolOf(node.op), subtitle, value: text, heat, sum,
+    ...BLANK, id: node.id, kind: broken ? "break" : "op", title, symbol: symbolOf(node.op), subtitle, value: text, heat, sum, terms,
     spoken: spoken(node, value, gradient), line: node.line,
-    ...grown({ width: 62 + Math.max(first, textWidth(subtitle, SMALL_TYPE)) + side + 26, height: 60 }, [sum], 88),
+    ...under(grown({ width, height: 60 }, [sum], 88), terms, 64),
   };
 }
 
@@ -182,6 +165,17 @@ function grown({ width, height }, rows, margins) {
   const said = rows.filter((row) => row !== "");
   const widest = Math.max(0, ...said.map((row) => textWidth(row, SMALL_TYPE) + margins));
   return { width: Math.round(Math.max(width, widest)), height: height + ROW * said.length };
+}
+
+/**
+ * @param {Size} size
+ * @param {import("../model.d.ts").Terms | null} terms
+ * @param {number} margins left and right of them
+ * @returns {Size} with room for them below
+ */
+function under({ width, height }, terms, margins) {
+  const size = termsSize(terms);
+  return { width: Math.max(width, size.width + (terms ? margins : 0)), height: height + size.height };
 }
 
 /**

@@ -1,7 +1,9 @@
 /** What stands on a line that carried gradients, and beside a node where several meet. */
 
 /** @import {GraphEdge, GraphModel, Segment, StepModel, Tensor} from "../model.d.ts" */
+/** @import {Meeting} from "../meeting.js" */
 
+import { added, isOfScalars, meetingsAt } from "../meeting.js";
 import { countText, numberText } from "../number.js";
 import { gradText, isScalar, norm, shapeText } from "../tensor.js";
 
@@ -32,7 +34,7 @@ export function segmentLabel(segment, graph, step, roomy) {
   const texts = carried.map((id) => gradText(step.edgeGrads.get(id)));
   const scalars = carried.every((id) => isScalar(/** @type {Tensor} */ (step.edgeGrads.get(id))));
   if (carried.length > (scalars ? WRITTEN : 1)) return counted(carried, step, scalars);
-  if (carried.length > 1) return summed(texts);
+  if (carried.length > 1) return added(texts);
   const source = graph.edges.get(first)?.source ?? "";
   const name = graph.nodes.get(source)?.names?.at(-1);
   const whole = contributions(source, graph, step).length === 1;
@@ -69,13 +71,13 @@ export function segmentSummed({ labelled }, graph, step) {
  * @param {string[]} carried edges
  * @param {StepModel} step
  * @param {boolean} scalars
- * @returns {string} `3 gradients · norm 0.31`: how many, and the largest; on the meta device how many
+ * @returns {string} `3 gradients · norm ≤ 0.31`: how many, and the largest; on the meta device how many
  */
 function counted(carried, step, scalars) {
   const sizes = carried.flatMap((id) => norm(/** @type {Tensor} */ (step.edgeGrads.get(id))) ?? []);
   const count = countText(carried.length, "gradient");
   if (sizes.length === 0) return count;
-  return `${count} \u00b7 ${scalars ? "up to" : "norm"} ${numberText(Math.max(...sizes), { digits: 3 })}`;
+  return `${count} \u00b7 ${scalars ? "up to" : "norm \u2264"} ${numberText(Math.max(...sizes), { digits: 3 })}`;
 }
 
 /**
@@ -108,7 +110,8 @@ export function contributions(node, graph, step) {
  * @param {string} node
  * @param {GraphModel} graph
  * @param {StepModel} step
- * @returns {string} `6.0 + 6.0 + 1.0 = 13.0`; "" unless several scalars meet
+ * @returns {string} `1.0 + 6.0 + 6.0 = 13.0`; with an arrow where a hook makes something else of the sum; "" unless
+ *   several scalars meet
  */
 export function sumText(node, graph, step) {
   return partialSum(node, graph, step, () => true, true);
@@ -122,19 +125,24 @@ export function sumText(node, graph, step) {
  * @param {StepModel} step
  * @param {(edge: string) => boolean} isThere the edge's contribution has come
  * @param {boolean} isWhole the sum has been made
- * @returns {string} `6.0 + ?   + 1.0 = ?`; "" unless several scalars meet
+ * @returns {string} `1.0 + ?   + 6.0 = ?`; "" unless several scalars meet
  */
 export function partialSum(node, graph, step, isThere, isWhole) {
-  const edges = (graph.outOf.get(node) ?? []).filter(({ id }) => step.edgeGrads.has(id));
-  const parts = edges.map(({ id }) => /** @type {Tensor} */ (step.edgeGrads.get(id)));
-  const total = step.grads.get(node);
-  if (parts.length < 2 || !total || !isScalar(total) || !parts.every(isScalar)) return "";
-  const terms = edges.slice(0, WRITTEN + 1).map(({ id }, i) => {
-    const text = gradText(parts[i]);
-    return isThere(id) ? text : missing(text);
+  return meetingsAt(node, graph, step).filter(isOfScalars).map((met) => equation(met, isThere, isWhole)).join("; ");
+}
+
+/**
+ * @param {Meeting} meeting of scalars
+ * @param {(edge: string) => boolean} isThere
+ * @param {boolean} isWhole
+ */
+function equation({ parts, total, adds }, isThere, isWhole) {
+  const terms = parts.slice(0, WRITTEN + 1).map(({ edge, tensor }) => {
+    const text = gradText(tensor);
+    return isThere(edge) ? text : missing(text);
   });
   if (parts.length > terms.length) terms.push("\u2026");
-  return `${summed(terms)} = ${isWhole ? gradText(total) : "?"}`;
+  return `${added(terms)} ${adds ? "=" : "\u2192"} ${isWhole ? gradText(total) : "?"}`;
 }
 
 /** @param {string} text @returns {string} equally wide */
@@ -153,7 +161,7 @@ function missing(text) {
 export function partialLabel(there, all, step) {
   const tensors = there.flatMap((id) => step.edgeGrads.get(id) ?? []);
   if (all > WRITTEN || !tensors.every(isScalar)) return `${there.length} of ${countText(all, "gradient")}`;
-  return summed(tensors.map((tensor) => gradText(tensor)));
+  return added(tensors.map((tensor) => gradText(tensor)));
 }
 
 /**
@@ -162,12 +170,4 @@ export function partialLabel(there, all, step) {
  */
 function signed(text) {
   return text.startsWith("\u2212") ? `\u2212 ${text.slice(1)}` : `+ ${text}`;
-}
-
-/**
- * @param {string[]} terms
- * @returns {string} `6.0 + 1.0 \u2212 2.5`
- */
-function summed([first = "", ...rest]) {
-  return [first, ...rest.map(signed)].join(" ");
 }

@@ -4,8 +4,8 @@
 
 import { railText } from "../layout/rail.js";
 import { beside, pathText } from "../layout/route.js";
-import { textWidth } from "./card.js";
 import { svg, text } from "./svg.js";
+import { textWidth } from "./text.js";
 
 /** From the middle to either line of a pair, in pixels. */
 const APART = 7;

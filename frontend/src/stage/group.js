@@ -2,8 +2,9 @@
 
 /** @import {Box, Container, Size} from "../model.d.ts" */
 
-import { cut, SMALL_TYPE, textWidth } from "./card.js";
+import { SMALL_TYPE } from "./card.js";
 import { svg, text } from "./svg.js";
+import { cut, textWidth } from "./text.js";
 
 const HEADER = 38;
 

@@ -10,6 +10,8 @@ import { svg, text } from "./svg.js";
 const waiting = new WeakMap();
 /** Pixels of the image for one cell; the middle one is the dot. */
 const GRAIN = 5;
+/** Of a number in a cell, in pixels. */
+export const CELL_TYPE = 13;
 
 /**
  * @param {Heat} heat

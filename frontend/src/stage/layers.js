@@ -3,7 +3,7 @@
  * made when it is seen first: of the thousand things of an open graph a few are in view.
  */
 
-/** @import {Box, Card, Container, DrawnSegment, Heat, Picture} from "../model.d.ts" */
+/** @import {Box, Card, Container, DrawnSegment, Heat, Picture, Terms} from "../model.d.ts" */
 /** @import {Carried} from "./edge.js" */
 
 import { drawEdge, fillEdge, moveEdge } from "./edge.js";
@@ -171,8 +171,20 @@ function fill(layer, wanted) {
 function sameCard(a, b) {
   return Object.keys(b).every((key) => {
     const [old, now] = [a[/** @type {keyof Card} */ (key)], b[/** @type {keyof Card} */ (key)]];
-    return old === now || (typeof old === "object" && typeof now === "object" && sameHeat(old, now));
+    if (old === now) return true;
+    if (key === "terms") return sameTerms(a.terms, b.terms);
+    return typeof old === "object" && typeof now === "object" && sameHeat(/** @type {Heat} */ (old), /** @type {Heat} */ (now));
   });
+}
+
+/**
+ * @param {Terms | null} a
+ * @param {Terms | null} b
+ */
+function sameTerms(a, b) {
+  if (a === null || b === null) return a === b;
+  return a.adds === b.adds && a.more === b.more && a.parts.length === b.parts.length && sameHeat(a.total, b.total)
+    && a.parts.every(({ edge, heat }, i) => edge === b.parts[i]?.edge && sameHeat(heat, b.parts[i].heat));
 }
 
 /**

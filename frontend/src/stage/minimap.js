@@ -11,6 +11,10 @@ const TOOLS = 360;
 /** With less than so much left below them, in pixels, the map stands beside them. */
 const LEAST = 110;
 const ROW = matchMedia("(max-width: 900px)");
+/** Between the map and the edge of the stage, or what stands below it. */
+const APART = { edge: 14, tools: 50, keys: 8 };
+/** So long the view must rest before the map goes to another corner, in milliseconds. */
+const RESTED = 180;
 
 export class Minimap {
   #host;
@@ -23,6 +27,8 @@ export class Minimap {
   #drawn = null;
   #size = { width: 0, height: 0 };
   #scale = 1;
+  #timer = 0;
+  #dragged = false;
 
   /**
    * @param {HTMLElement} host hidden while all of the picture is in view
@@ -52,9 +58,45 @@ export class Minimap {
     const top = Math.max((-y / k - bounds.y) * this.#scale, -MARGIN);
     const right = Math.min(((width - x) / k - bounds.x) * this.#scale, bounds.width * this.#scale + MARGIN);
     const bottom = Math.min(((height - y) / k - bounds.y) * this.#scale, bounds.height * this.#scale + MARGIN);
+    this.#clearSoon();
     const [across, down] = [Math.max(right - left, 4), Math.max(bottom - top, 4)];
     const seen = { x: left + MARGIN, y: top + MARGIN, width: across, height: down };
     for (const [name, value] of Object.entries(seen)) this.#view.setAttribute(name, String(value));
+  }
+
+  #clearSoon() {
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => this.#clear(), RESTED);
+  }
+
+  /** Goes to the corner where it covers nothing; where both are taken, what is below it shows through. */
+  #clear() {
+    if (this.#dragged || this.#host.hidden) return;
+    const { width, height } = this.#host.getBoundingClientRect();
+    const keys = this.#host.parentElement?.querySelector(".keys")?.getBoundingClientRect().height ?? 0;
+    const { classList, style } = this.#host;
+    const foot = APART.edge + (ROW.matches ? APART.tools : 0);
+    const lift = keys > 0 ? keys + APART.keys : 0;
+    const y = this.#stage.size.height - height - foot;
+    const right = this.#stage.size.width - width - APART.edge - (classList.contains("beside") ? APART.tools : 0);
+    const places = { right: { x: right, y }, left: { x: APART.edge, y: y - lift } };
+    const isFree = (/** @type {Point} */ place) => this.#isFree({ ...place, width, height });
+    const [here, there] = classList.contains("left") ? [places.left, places.right] : [places.right, places.left];
+    const free = [here, there].find(isFree) ?? here;
+    classList.toggle("left", free === places.left);
+    classList.toggle("covering", !isFree(free));
+    style.setProperty("--lift", `${lift}px`);
+  }
+
+  /** @param {Box} place on the stage */
+  #isFree({ x: left, y: top, width, height }) {
+    const { k, x, y } = this.#stage.view;
+    for (const box of this.#stage.shown?.picture.boxes.values() ?? []) {
+      const [from, above] = [box.x * k + x, box.y * k + y];
+      const across = from < left + width && from + box.width * k > left;
+      if (across && above < top + height && above + box.height * k > top) return false;
+    }
+    return true;
   }
 
   /** @param {{boxes: Map<string, Box>, frames: Map<string, Box>, bounds: Box}} picture */
@@ -103,8 +145,11 @@ export class Minimap {
   #drag(event) {
     event.preventDefault();
     this.#host.setPointerCapture(event.pointerId);
+    this.#dragged = true;
     const go = (/** @type {PointerEvent} */ at) => this.#stage.centreOn(this.#place(at));
     const stop = () => {
+      this.#dragged = false;
+      this.#clearSoon();
       this.#host.removeEventListener("pointermove", go);
       for (const name of ["pointerup", "pointercancel"]) this.#host.removeEventListener(name, stop);
     };

@@ -19,6 +19,8 @@ import { partialLabel, partialSum } from "./contribution.js";
  * @property {string} grad of a leaf: `grad 6.0`, `grad \u2013`
  * @property {boolean} graded the leaf has a gradient, or a gradient has entered the op
  * @property {string} sum
+ * @property {ReadonlySet<string>} there edges whose gradient has come to it
+ * @property {boolean} whole the sum of them has been made
  * @property {boolean} updated
  * @property {{phase: Phase | "", done: number, all: number}} inside of a closed group: how far it has come
  *
@@ -38,7 +40,7 @@ import { partialLabel, partialSum } from "./contribution.js";
 
 /** @type {Look} */
 const BARE = {
-  ahead: false, now: "", grad: "", graded: false, sum: "", updated: false, inside: { phase: "", done: 0, all: 0 },
+  ahead: false, now: "", grad: "", graded: false, sum: "", there: new Set(), whole: false, updated: false, inside: { phase: "", done: 0, all: 0 },
 };
 
 export class Score {
@@ -177,7 +179,7 @@ export class Score {
       ...BARE, now,
       ahead: own.some((i) => i >= reached && this.events[i]?.phase === "forward" && this.events[i]?.node === item),
       ...this.#gradLook(item, entered?.phase),
-      sum: this.#sum(item, reached, entered?.phase === "backward"),
+      ...this.#meeting(item, reached, entered?.phase === "backward"),
       updated: step.updates.length > 0 && there.some(({ phase }) => phase === "update"),
     };
   }
@@ -215,11 +217,11 @@ export class Score {
    * @param {number} reached
    * @param {boolean} whole
    */
-  #sum(node, reached, whole) {
+  #meeting(node, reached, whole) {
     const { graph, step } = this.#subject;
-    const isThere = (/** @type {string} */ edge) => (this.#back.get(edge) ?? Infinity) < reached;
-    if (!(graph.outOf.get(node) ?? []).some(({ id }) => isThere(id))) return "";
-    return partialSum(node, graph, step, isThere, whole);
+    const own = (graph.outOf.get(node) ?? []).filter(({ id }) => (this.#back.get(id) ?? Infinity) < reached);
+    const there = new Set(own.map(({ id }) => id));
+    return { there, whole, sum: there.size > 0 ? partialSum(node, graph, step, (edge) => there.has(edge), whole) : "" };
   }
 
   /**

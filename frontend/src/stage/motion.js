@@ -102,6 +102,7 @@ export class Motion {
       grad?.classList.toggle("none", !look.graded);
     }
     if (card.sum) this.#say(element.querySelector(":scope > .sum"), look.sum);
+    if (card.terms) paintTerms(element, look);
     if (card.after) this.#say(element.querySelector(":scope > .after"), look.updated ? card.after : "");
     if (look.inside.all > 0) this.#paintInside(item, element, look.inside);
   }
@@ -254,12 +255,28 @@ export class Motion {
     for (const { element, card } of this.#layers.nodes.values()) {
       element.classList.remove("ahead", "graded", "updated");
       delete element.dataset.now;
+      for (const part of element.querySelectorAll(".addends, .addend")) part.classList.remove("awaited");
       if (card.grad) element.querySelector(":scope > .grad")?.classList.toggle("none", card.grad.endsWith("\u2013"));
       this.#drain(element, 1);
     }
     for (const { lines, label } of this.#layers.edges.values()) {
       for (const element of [lines, label]) element?.classList.remove("ahead", "unback", "now");
     }
+  }
+}
+
+/**
+ * Tensors that meet stand in their slots when they have come.
+ *
+ * @param {SVGGElement} element
+ * @param {Look} look
+ */
+function paintTerms(element, { there, whole }) {
+  const row = element.querySelector(":scope > .addends");
+  row?.classList.toggle("awaited", there.size === 0);
+  for (const term of row?.querySelectorAll(".addend") ?? []) {
+    const { addend: edge } = /** @type {SVGElement} */ (term).dataset;
+    term.classList.toggle("awaited", edge ? !there.has(edge) : !whole);
   }
 }
 

@@ -3,9 +3,11 @@
 /** @import {Box, Card} from "../model.d.ts" */
 
 import { heatSize } from "../tensor.js";
-import { HEAT_GAP, ROW, textWidth } from "./card.js";
+import { HEAT_GAP, ROW } from "./card.js";
 import { drawHeat } from "./heat.js";
 import { svg, text } from "./svg.js";
+import { drawTerms, termsSize } from "./terms.js";
+import { textWidth } from "./text.js";
 
 /** Of the corners, by kind. @type {Record<Card["kind"], number>} */
 const RADIUS = { leaf: 13, data: 13, op: 30, break: 30, group: 12, fold: 14, seed: 13 };
@@ -82,8 +84,11 @@ function drawSource(card) {
     if (heat) parts.push(drawHeat(heat, right + 16, 37 - size.height / 2, "value"));
     if (gradHeat) parts.push(drawHeat(gradHeat, width - 16 - gradSize.width, 37 - gradSize.height / 2, "grad"));
   }
-  if (card.sum) parts.push(text("sum", 16, height - 12 - (card.after ? ROW : 0), card.sum));
-  if (card.after) parts.push(text("after", 16, height - 12, card.after));
+  const terms = termsSize(card.terms);
+  const foot = height - 12 - terms.height;
+  if (card.sum) parts.push(text("sum", 16, foot - (card.after ? ROW : 0), card.sum));
+  if (card.after) parts.push(text("after", 16, foot, card.after));
+  if (card.terms) parts.push(drawTerms(card.terms, (width - terms.width) / 2, height - 14 - terms.height));
   return parts;
 }
 
@@ -104,6 +109,8 @@ function drawOp(card) {
     parts.push(drawHeat(card.heat, card.width - 24 - size.width, 30 - size.height / 2, "value"));
   }
   if (card.sum) parts.push(text("sum", 62, 68, card.sum));
+  const terms = termsSize(card.terms);
+  if (card.terms) parts.push(drawTerms(card.terms, (card.width - terms.width) / 2, card.height - 14 - terms.height));
   return parts;
 }
 

@@ -14,7 +14,7 @@ import { LABEL_HEIGHT, labelWidth } from "./edge.js";
 import { headerSize } from "./group.js";
 import { FIRST_SCALE } from "./viewport.js";
 
-/** Up to so many visible things the labels have room to name what they are the derivative of. */
+/** Up to so many visible things there is room to name what a label is a derivative of, and to draw sums of tensors. */
 const ROOMY = 24;
 /** Beyond this many lines only those in view of a small graph keep a label: the inspector has the rest. */
 const LABELLED = 160;
@@ -38,8 +38,9 @@ const LABELLED = 160;
 export function sceneOf(graph, hierarchy, step, open, { steady, room }) {
   const seeded = step.lossNode !== null && step.grads.has(step.lossNode) ? step.lossNode : null;
   const visible = visibleOf(graph, hierarchy, open, seeded);
-  const cards = new Map(visible.items.map((item) => [item, cardOf(item, { graph, hierarchy, step, steady, room })]));
   const roomy = visible.items.length <= ROOMY;
+  const look = { graph, hierarchy, step, steady, room, roomy };
+  const cards = new Map(visible.items.map((item) => [item, cardOf(item, look)]));
   const bare = visible.segments.length > LABELLED;
   const carried = new Map(visible.segments.map((segment) => [segment.id, carry(segment, graph, step, roomy, bare)]));
   const spine = new Set(visible.segments.filter((segment) => isSpine(segment, graph, step)).map(({ id }) => id));

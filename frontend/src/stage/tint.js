@@ -3,8 +3,8 @@
 /** @import {Figure, Measured} from "../measure.js" */
 /** @import {Layers} from "./layers.js" */
 
-import { textWidth } from "./card.js";
 import { svg, text } from "./svg.js";
+import { textWidth } from "./text.js";
 
 const SIGNS = { "": "", vanishing: "\u25bd ", exploding: "\u25b2 ", zero: "", odd: "\u26a0 " };
 const BADGE = { height: 20, type: 12 };

@@ -5,10 +5,11 @@
 /** @import {Score} from "./moment.js" */
 
 import { SEED } from "../layout/visible.js";
+import { cellsTogether, meetingsAt } from "../meeting.js";
 import { heatOf, heatSize, isScalar, isWritten, shapeText, valueText } from "../tensor.js";
-import { textWidth } from "./card.js";
 import { heatImage } from "./heat.js";
 import { svg, text } from "./svg.js";
+import { textWidth } from "./text.js";
 
 /** Of one event so many are shown; an op with more inputs is rare. */
 const MOST = 12;
@@ -75,7 +76,7 @@ export class Tokens {
     });
     if (!tensor || legs.length === 0) return null;
     const length = legs.reduce((sum, each) => sum + each.length, 0);
-    return { element: drawToken(tensor, phase), legs, length };
+    return { element: drawToken(tensor, phase, scaleOf(score, edge, phase)), legs, length };
   }
 
   /** @param {number} part of the way, from 0 to 1 */
@@ -138,13 +139,27 @@ function tensorOf({ subject: { graph, step } }, edge, phase) {
 }
 
 /**
+ * @param {Score} score
+ * @param {string} edge
+ * @param {string} phase
+ * @returns {number | undefined} what gets the full colour: where gradients meet, the largest of all of them
+ */
+function scaleOf({ subject: { graph, step } }, edge, phase) {
+  if (phase === "forward") return undefined;
+  const meetings = meetingsAt(graph.edges.get(edge)?.source ?? "", graph, step);
+  const met = meetings.find(({ parts }) => parts.some((part) => part.edge === edge));
+  return met && cellsTogether(met)?.scale;
+}
+
+/**
  * @param {Tensor} tensor
  * @param {string} phase
+ * @param {number} [scale]
  * @returns {SVGGElement} around its own middle
  */
-function drawToken(tensor, phase) {
+function drawToken(tensor, phase, scale) {
   const token = svg("g", { class: `token ${phase}` });
-  const heat = isScalar(tensor) || isWritten(tensor) ? null : heatOf(tensor, { room: HEAT_ROOM, write: false });
+  const heat = isScalar(tensor) || isWritten(tensor) ? null : heatOf(tensor, { room: HEAT_ROOM, write: false, scale });
   if (heat) {
     const { width, height } = heatSize(heat);
     const ground = { x: -width / 2 - 4, y: -height / 2 - 4, width: width + 8, height: height + 8, rx: 7 };
