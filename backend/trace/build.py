@@ -24,6 +24,7 @@ from backend.trace.sizes import measure
 from backend.trace.slots import Slots
 from backend.trace.source import Source
 from backend.trace.structure import Structure
+from backend.trace.subscripts import Subscripts
 from backend.trace.summary import Summaries
 from backend.wire.messages import (
     STATISTICS,
@@ -59,6 +60,7 @@ class Builder:
         self.shown: dict[int, Shown] = {}
         """id(value) -> where a named value was seen last."""
         self._describer = Describer(source)
+        self._subscripts = Subscripts(source)
         self._last: tuple[Step, Summaries] | None = None
         self._recurring: dict[Hashable, Recurring] = {}
         self._outlines: set[tuple[int, ...]] = set()
@@ -67,6 +69,7 @@ class Builder:
     def messages(self, step: Step, summaries: Summaries, *, last: bool = False) -> Messages:
         """The step's graph, if its structure is new, and the step. The `last` step is never brief."""
         self.names.resolve(step)
+        self._subscripts.tell(step)
         self._last = (step, summaries)
         outline = (len(step.ops), len(step.engine), len(step.events), len(summaries))
         if last and outline not in self._outlines:

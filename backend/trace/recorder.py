@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
+from backend.trace.iterations import Pass, Path
 from backend.trace.ledger import tensors_in, whole
 from backend.trace.records import FORWARD, RETURNED, VALUE, Call, Gaps, Op, OpInfo, Site, Value
 from backend.trace.source import learner_site
@@ -186,7 +187,11 @@ class Recorder(Writes):
     def _afterthought(self, op: Op) -> bool:
         step = self.step
         if op.inputs and all(v.op is not None and v.step is step for v in op.inputs):
-            return True
+            over = over_in(self.closed_in, self.loops)
+            # in the loop's next turn, `X[i:i + 4]` of what was there before the loop begins the next step
+            return over is None or any(
+                v.op is not None and (over in v.op.loops or v.op.number >= self.closed_at) for v in op.inputs
+            )
         return not op.grad_enabled and self._goes_on()
 
     def named(self, out: Any, site: Site) -> None:
@@ -233,6 +238,14 @@ class Recorder(Writes):
         self._forward(op, outs)
         self.finish_op()
         call.last = self.count
+
+
+def over_in(before: Path, now: Path) -> Pass | None:
+    """The outermost turn of a loop that `before` was in and that is over `now`, in another turn of the same loop."""
+    for was, here in zip(before, now, strict=False):
+        if was != here:
+            return was if was.run == here.run else None
+    return None
 
 
 def _shows_leaf(op: Op) -> bool:

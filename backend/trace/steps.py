@@ -81,6 +81,10 @@ class Steps(Ledger):
         """Tensors with hooks of the learner's own, which may change what enters: then the edges alone do not say it."""
         self.loops: Path = ()
         """Kept by `Iterations`."""
+        self.closed_in: Path = ()
+        """The loops around the place where the last step was closed."""
+        self.closed_at = 0
+        """The number of ops at that place."""
         self.module_loops: list[Path] = []
         """The loops around each of `module_calls`."""
         self.loop_headers: list[Header] = []
@@ -194,6 +198,7 @@ class Steps(Ledger):
         """The step has had a backward, or an update: what comes then is an afterthought, or the next step."""
         if not step.closed:
             step.closed = True
+            self.closed_in, self.closed_at = self.loops, self.count
             name_batch(self.batch)
             if self.turns is not None:
                 self.turns.close()

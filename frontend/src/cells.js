@@ -205,6 +205,16 @@ const slice = taking((call, cell) => {
   return [cellOf(index, shape)];
 });
 
+/**
+ * Which part a loop takes in this step is not told: the graph is that of all its steps, and says `index: i:i + 4`.
+ *
+ * @param {(call: Call) => Rule | null} rule
+ * @returns {(call: Call) => Rule | null}
+ */
+function numbered(rule) {
+  return (call) => (typeof call.attributes.index === "string" ? null : rule(call));
+}
+
 const gather = taking((call, cell) => {
   const { dim, shape } = along(call);
   const index = indexOf(cell, call.output.shape);
@@ -265,6 +275,6 @@ const RULES = {
   argmin: reduction((values) => values.indexOf(Math.min(...values)), (terms, value) => `argmin(${spelled(terms, ", ")}) = ${value}`),
   add: elementwise("+", (a, b) => a + b), sub: elementwise("\u2212", (a, b) => a - b),
   mul: elementwise("\u00b7", (a, b) => a * b), div: elementwise("/", (a, b) => a / b),
-  select, slice, gather, index_select: indexSelect, embedding: rows, index: rows,
+  select: numbered(select), slice: numbered(slice), gather, index_select: indexSelect, embedding: rows, index: rows,
   t: transpose, transpose, permute, view: same, reshape: same, flatten: same, squeeze: same, unsqueeze: same,
 };

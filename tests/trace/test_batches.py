@@ -63,3 +63,74 @@ def test_a_data_set_that_learns_is_watched(trace: Any) -> None:
     )
     assert [n.op for n in told.graph().nodes if n.kind == "op"].count("select") == 4
     assert told.namespace["w"].grad.tolist() == [2.0, 2.0, 2.0, 2.0]
+
+
+DATA = (
+    "X = torch.arange(8.0).reshape(8, 1)\nY = 2 * X\nm = nn.Linear(1, 1)\n"
+    "opt = torch.optim.SGD(m.parameters(), lr=0.001)\n"
+)
+TURN = "opt.zero_grad()\n{0}loss.backward()\n{0}opt.step()\n"
+
+
+@pytest.mark.parametrize(
+    ("loop", "written"),
+    [
+        (
+            "    for i in range(0, 8, 4):\n        loss = F.mse_loss(m(X[i:i+4]), Y[i:i + 4])\n        ",
+            ["i:i+4", "i:i + 4"],
+        ),
+        ("    for i in range(8):\n        loss = (m(X[i]) - Y[i]).pow(2).sum()\n        ", ["i", "i"]),
+        (
+            "    i = 0\n    while i < 8:\n        x, y = X[i:i+2], Y[i:i+2]\n        i += 2\n"
+            "        loss = F.mse_loss(m(x), y)\n        ",
+            ["i:i+2", "i:i+2"],
+        ),
+    ],
+)
+def test_batches_by_slicing_share_one_graph(trace: Any, loop: str, written: list[str]) -> None:
+    """The first step has another: what was there before the loop is in it."""
+    told = trace(DATA + "for epoch in range(2):\n" + loop + TURN.format("        "))
+    assert told.answer.problem is None
+    assert len({step.graph for step in told.answer.steps[1:]}) == 1
+    taken = [n for n in told.graph().nodes if n.op in ("slice", "select")]
+    assert [n.attributes for n in taken] == [{"index": text} for text in written]
+    for index, step in enumerate(told.answer.steps):
+        graph = told.graph(index)
+        assert not any(n.op in ("slice", "select") and n.kind == "data" for n in graph.nodes), index
+        values = [step.values[n.id].values for n in graph.nodes if n.op in ("slice", "select")]
+        assert values[1] == [2 * x for x in values[0]]
+
+
+def test_the_last_batch_may_be_smaller(trace: Any) -> None:
+    told = trace(
+        DATA
+        + "for epoch in range(2):\n    for i in range(0, 8, 3):\n        loss = F.mse_loss(m(X[i:i+3]), Y[i:i+3])\n"
+        "        " + TURN.format("        ")
+    )
+    graphs = [step.graph for step in told.answer.steps[1:]]
+    assert graphs == [graphs[0], graphs[1], graphs[0], graphs[0], graphs[1]]
+    assert graphs[0] != graphs[1]
+
+
+def test_a_slice_keeps_its_numbers_where_they_matter(trace: Any) -> None:
+    """Written as numbers, one of several in a step, or differentiable: each has its own place."""
+    told = trace(
+        DATA + "w = torch.ones(8, requires_grad=True)\nfor i in range(2):\n    parts = [X[k].sum() for k in range(2)]\n"
+        "    loss = (sum(parts) + X[0:2].sum() * w[i]).sum()\n    loss.backward()"
+    )
+    taken = [(n.op, n.attributes) for n in told.graph().nodes if n.op in ("slice", "select")]
+    assert taken == [
+        ("select", {"dim": 0, "index": 0}),
+        ("select", {"dim": 0, "index": 1}),
+        ("slice", {"start": 0, "end": 2}),
+        ("select", {"dim": 0, "index": 1}),
+    ]
+
+
+def test_what_the_next_turn_makes_of_this_ones_results_stays_with_them(trace: Any) -> None:
+    told = trace(
+        "w = torch.tensor(4.0, requires_grad=True)\nloss = w * w\nwhile (loss * 1 > 1):\n    loss = w * w\n"
+        "    loss.backward()\n    with torch.no_grad():\n        w -= 0.3 * w.grad\n    w.grad = None\n"
+    )
+    assert told.answer.problem is None
+    assert all(any(e.phase == "backward" for e in s.events) for s in told.answer.steps)
