@@ -261,5 +261,6 @@ class _Watch:
                 self.step.piled.append(leaf)
             recorder.know_grad(grad, leaf)
             recorder.leaves[id(leaf)] = leaf
-        recorder.summariser.flush()
+        if recorder.foreign:
+            recorder.summariser.flush()
         del self.recorder  # likewise: it knows the modules and the names of the snippet

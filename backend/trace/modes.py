@@ -19,9 +19,10 @@ from backend.trace.source import FILENAME, learner_frame, learner_site
 
 _INFOS: dict[Any, OpInfo] = {}
 
-_QUIET = frozenset(
-    {"__repr__", "__format__", "__str__", "__deepcopy__", "__reduce_ex__", "backward", "tolist", "numpy"}
-)
+_DOORS = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr", "storage", "untyped_storage"})
+"""Functions that give away the memory of a tensor: what is written there, nobody sees."""
+
+_QUIET = _DOORS | {"__repr__", "__format__", "__str__", "__deepcopy__", "__reduce_ex__", "backward", "tolist"}
 """Functions whose insides are not the learner's ops: printing, copying, and backward, which `engine` watches."""
 
 _FACTS = frozenset(
@@ -108,7 +109,7 @@ class FunctionMode(TorchFunctionMode):
             recorder.hooked.append(recorder.value_of(args[0]))
         if name in ("backward", "register_hook") or name in _FACTS:
             return func(*args, **kwargs)
-        if name not in _QUIET:
+        if name not in _QUIET or name in _DOORS:
             recorder.before_write()  # torch.nn.init fills a tensor: how it was made, not what is computed
         recorder.suspended += 1
         try:

@@ -81,3 +81,70 @@ def test_a_function_without_a_derivative_returns_the_node_that_it_made(trace: An
     told = trace("a = torch.linspace(torch.tensor(1.0), torch.tensor(3.0), 3)\nb = a * 2")
     assert told.ops() == ["linspace", "mul"]
     assert _sources(told, "b") == ["linspace"]
+
+
+OWN = "torch.tensor([3.0, 4.0])"
+
+WRITES = {
+    "through numpy": (OWN, "x.numpy()[:] = 7"),
+    "through another array of numpy's": (OWN, "numpy.asarray(x)[:] = 7"),
+    "by the optimizer": (OWN, "opt.step()"),
+    "by hand": (OWN, "x.mul_(3)"),
+    "through .data": (OWN, "w.data.mul_(3)"),
+    "to an array that the data lies in": ("torch.from_numpy(array)[:2]", "array[:] = 7"),
+    "to an array that is the data": ("torch.from_numpy(array[:2])", "array[:] = 7"),
+    "to a buffer that is the data": ("torch.frombuffer(array, dtype=torch.float32)[:2]", "array[:] = 7"),
+}
+"""Data, and what may be written to after a backward."""
+
+GRAD_WRITES = {
+    "by the next backward": "loss.backward()",
+    "by that of a leaf": "w.backward(x)",
+    "through numpy": "w.grad.numpy()[:] = 7",
+    "by zero_grad": "opt.zero_grad(set_to_none=False)",
+    "by clipping": "nn.utils.clip_grad_norm_([w], 0.1)",
+    "by hand": "w.grad.mul_(3)",
+}
+
+START = """
+import numpy
+array = numpy.float32([3, 4, 5])
+x = {data}
+w = torch.tensor([1.0, 2.0], requires_grad=True)
+opt = torch.optim.SGD([w], lr=0.5)
+"""
+
+
+@pytest.mark.parametrize(("data", "write"), WRITES.values(), ids=WRITES)
+def test_what_is_told_is_what_was_there_before_it_was_written_to(trace: Any, data: str, write: str) -> None:
+    told = trace(
+        START.format(data=data) + f"for i in range(2):\n    w.grad = None\n    loss = (w * x).sum()\n"
+        f"    loss.backward()\n    if i:\n        {write}\n"
+    )
+    assert told.answer.status == "ok"
+    assert told.value("x", 1) == [3, 4]
+    assert told.value("w", 1) == [1, 2]
+    assert told.value("loss", 1) == 11
+    assert told.contributions("w", 1) == [[3, 4]]
+
+
+@pytest.mark.parametrize("write", GRAD_WRITES.values(), ids=GRAD_WRITES)
+def test_a_gradient_is_told_as_it_was_before_it_was_written_to(trace: Any, write: str) -> None:
+    told = trace(
+        START.format(data=OWN) + f"for _ in range(2):\n    loss = (w * x).sum()\n    loss.backward(retain_graph=True)\n"
+        f"{write}\n"
+    )
+    assert told.answer.status == "ok"
+    assert told.contributions("w", 1) == [[3, 4]]
+    assert told.step(1).leaf_grads[told.node("w", 1).id].values == [6, 8]
+
+
+def test_a_batch_is_told_as_it_was_although_its_data_set_uses_the_memory_again(trace: Any) -> None:
+    told = trace(
+        "class Same(torch.utils.data.Dataset):\n    def __init__(self):\n        self.row = torch.zeros(2)\n"
+        "    def __len__(self):\n        return 4\n    def __getitem__(self, index):\n"
+        "        return self.row.fill_(index)\n"
+        "w = torch.ones(2, requires_grad=True)\n"
+        "for x in torch.utils.data.DataLoader(Same(), batch_size=None):\n    (w * x).sum().backward()\n"
+    )
+    assert [told.value("x", index) for index in range(4)] == [[0, 0], [1, 1], [2, 2], [3, 3]]
