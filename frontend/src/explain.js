@@ -229,7 +229,7 @@ class Filler {
     const known = name === null ? undefined : this.#known.get(name);
     if (!known) return null;
     const { tensor, role } = known;
-    if (this.#numbers) return [tensorTerm(tensor, role, turned)];
+    if (this.#numbers || isScalar(tensor)) return [tensorTerm(tensor, role, turned)];
     const shape = turned ? [...tensor.shape.slice(0, -2), ...tensor.shape.slice(-2).reverse()] : tensor.shape;
     return [{ text: shapeText(shape), role }];
   }

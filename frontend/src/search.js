@@ -39,8 +39,9 @@ export function search(query, searched) {
  * @param {Searched} searched
  * @returns {Found[]}
  */
-function onLine(line, { graph, step }) {
-  return [...graph.nodes.values()].filter((node) => node.line === line).map((node) => tell(node, step, 0));
+function onLine(line, searched) {
+  const { graph } = searched;
+  return [...graph.nodes.values()].filter((node) => node.line === line).map((node) => tell(node, searched, 0));
 }
 
 /**
@@ -48,12 +49,13 @@ function onLine(line, { graph, step }) {
  * @param {Searched} searched
  * @returns {Found[]}
  */
-function matching(wanted, { graph, hierarchy, step }) {
+function matching(wanted, searched) {
+  const { graph, hierarchy, step } = searched;
   const dims = SHAPE.test(wanted) ? wanted.match(/\d+|\*/g) : null;
   const text = wanted.toLowerCase();
   const nodes = [...graph.nodes.values()].flatMap((node) => {
     const rank = dims && hasShape(node, dims, step) ? 1 : rankOf(text, [...node.names, node.op, node.grad_fn ?? ""]);
-    return rank === null ? [] : [tell(node, step, rank)];
+    return rank === null ? [] : [tell(node, searched, rank)];
   });
   const groups = [...hierarchy.containers.values()].flatMap((group) => {
     if (group.kind === "root" || group.kind === "fold") return [];
@@ -91,14 +93,29 @@ function hasShape(node, dims, step) {
 }
 
 /**
+ * @param {string} node
+ * @param {Hierarchy} hierarchy
+ * @returns {string} `blocks.3 › attn`: the groups around it, at most the two inmost
+ */
+function whereText(node, { containers, home }) {
+  const labels = [];
+  for (let id = home.get(node) ?? null; id !== null && labels.length < 2; id = containers.get(id)?.parent ?? null) {
+    const { kind = "root", label = "" } = containers.get(id) ?? {};
+    if (kind !== "root" && kind !== "fold" && label) labels.unshift(label);
+  }
+  return labels.join(" \u203a ");
+}
+
+/**
  * @param {GraphNode} node
- * @param {StepModel} step
+ * @param {Searched} searched
  * @param {number} rank
  * @returns {Found}
  */
-function tell(node, step, rank) {
+function tell(node, { step, hierarchy }, rank) {
   const value = step.values.get(node.id);
   const parts = [node.names.length ? node.op : (node.grad_fn ?? node.kind), value ? shapeText(value.shape) : ""];
   if (node.line !== null) parts.push(`line ${node.line}`);
+  parts.push(whereText(node.id, hierarchy));
   return { id: node.id, kind: "node", title: nodeTitle(node), detail: parts.filter(Boolean).join(" \u00b7 "), rank };
 }

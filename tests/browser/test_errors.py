@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
@@ -35,6 +37,23 @@ def test_a_problem_names_operands_and_the_sizes_that_clash(open_page: Open) -> N
     note = screen.page.locator("[data-failure]")
     assert note.locator(".clash").all_text_contents() == ["4", "3"]
     assert screen.page.locator(".cm-wavy").text_content() == "h @ w"
+
+
+def test_line_numbers_stand_beside_their_lines_below_a_problem(open_page: Open) -> None:
+    screen = open_page(CLASH)
+    expect(screen.page.locator("[data-failure]")).to_be_visible()
+    numbers = screen.page.locator(".cm-lineNumbers .cm-gutterElement:visible").evaluate_all(
+        "all => all.filter(e => e.textContent === '5').map(e => e.getBoundingClientRect().top)"
+    )
+    line = screen.page.locator(".cm-line", has_text="y.sum").bounding_box()
+    assert line
+    assert abs(numbers[-1] - line["y"]) < 2
+
+
+def test_a_snippet_that_did_not_run_claims_no_time_and_has_no_playhead(open_page: Open) -> None:
+    screen = open_page("x = torch.tensor(3.0\n")
+    expect(screen.page.locator("#summary")).to_have_text(re.compile("^failed · 0 nodes"))
+    expect(screen.page.locator(".playhead")).to_be_hidden()
 
 
 def test_an_operand_leads_to_its_node(open_page: Open) -> None:

@@ -80,6 +80,32 @@ def test_the_sum_builds_at_b_as_the_engine_brings_its_parts(open_page: Open) -> 
     assert sorted(screen.labels()) == ["+ 1.0", "6.0 + 6.0", "∂d/∂a 39.0", "∂d/∂c 1.0"]
 
 
+def test_words_of_tensors_are_sentences(open_page: Open) -> None:
+    screen = open_page(REGRESSION)
+    said = []
+    for event in range(int(scrubber(screen).get_attribute("max") or 0)):
+        goto(screen, event)
+        said.append(narration(screen))
+    assert "MeanBackward0: gradient 1.0 / 10 gives [10, 1] (norm 0.316) for pow" in said
+    assert not [words for words in said if " ," in words or "gradient =" in words or "[] " in words]
+
+
+def test_a_closed_group_has_no_result_before_it_is_through(open_page: Open) -> None:
+    screen = open_page(FFN)
+    screen.page.get_by_role("button", name="close all groups").click()
+    screen.wait()
+    value = screen.page.locator(".node.group .value").last
+    seen = []
+    for event in range(int(scrubber(screen).get_attribute("max") or 0)):
+        goto(screen, event)
+        if position(screen).startswith("forward"):
+            seen.append(value.evaluate("e => getComputedStyle(e).visibility"))
+    assert len(seen) > 3
+    assert seen == ["hidden"] * (len(seen) - 1) + ["visible"]
+    press(screen, "End")
+    expect(value).to_be_visible()
+
+
 def test_what_has_not_happened_is_empty(open_page: Open) -> None:
     screen = open_page(MEETING)
     goto(screen, 0)

@@ -93,6 +93,12 @@ def test_reduction_is_drawn_as_the_collapse_that_it_is(screen: Screen) -> None:
     assert screen.page.locator("[data-collapse] .after").all_text_contents() == ["1", "3"]
 
 
+def test_attribute_that_is_a_list_is_written_as_one(open_page: Open) -> None:
+    screen = open_page("w = torch.zeros(2, 1, requires_grad=True)\n(w * 2).sum().backward()\n")
+    choose(screen, "w")
+    assert screen.fact("size") == "[2, 1]"
+
+
 def test_every_dim_has_its_size_and_every_cell_its_index(screen: Screen) -> None:
     choose(screen, "A")
     table = screen.page.locator(".card table").first
@@ -127,6 +133,7 @@ def test_image_is_shown_if_the_learner_asks(open_page: Open, shape: str, asked: 
     screen = open_page(
         f"picture = torch.rand({shape}, requires_grad=True)\nother = torch.rand(5, 4, 4)\npicture.sum().backward()\n"
     )
+    screen.page.set_viewport_size({"width": 1100, "height": 720})
     requests: list[str] = []
     screen.page.on("request", lambda request: requests.append(request.url))
     choose(screen, "picture")
@@ -136,6 +143,8 @@ def test_image_is_shown_if_the_learner_asks(open_page: Open, shape: str, asked: 
     expect(image).to_be_visible()
     size = [int(side) for side in shape.split(", ")]
     assert image.evaluate("canvas => [canvas.width, canvas.height]") == [size[2], size[1]]
+    inside = image.evaluate("e => e.getBoundingClientRect().right <= e.closest('.card').getBoundingClientRect().right")
+    assert inside
     grey = image.evaluate("""canvas => {
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
         return data.every((v, i) => i % 4 > 2 || v === data[i - (i % 4)]);

@@ -55,6 +55,25 @@ def test_all_groups_open_and_close(open_page: Open) -> None:
     assert screen.page.locator("[data-node]").count() <= 5
 
 
+def test_slash_opens_the_search_wherever_nothing_is_typed(open_page: Open) -> None:
+    screen = open_page(BLOCKS)
+    screen.page.locator(".claim").click()
+    screen.page.keyboard.press("/")
+    expect(screen.page.locator("#search-text")).to_be_focused()
+    screen.page.keyboard.press("Escape")
+    screen.page.locator(".cm-content").click()
+    screen.page.keyboard.press("/")
+    expect(screen.page.locator("#search")).to_be_hidden()
+
+
+def test_search_says_in_which_group_each_of_many_alike_is(open_page: Open) -> None:
+    screen = open_page(BLOCKS)
+    find(screen, "gelu")
+    details = [text.split(" \u00b7 ")[-1] for text in screen.page.locator("#search-results .node").all_inner_texts()]
+    assert len(set(details)) == 12
+    assert "blocks.3" in details[3]
+
+
 def test_search_finds_by_name_op_shape_and_line(open_page: Open) -> None:
     screen = open_page(EXPRESSION)
     assert find(screen, "z") == ["z"]

@@ -47,7 +47,8 @@ function ruleWords({ rule, filled, incoming, outgoing, to }, node, told) {
     const how = { "*": "times", "/": "divided by", "@": "matrix-multiplied by" }[factor[1] ?? "*"];
     return `gradient ${incoming} ${how} ${saved} gives ${outgoing} for ${to}`;
   }
-  if (filled.length > 4) return `gradient ${spaced(filled.slice(1))} for ${to}`;
+  if (filled.length > 4 && filled[0]?.text === "=") return `gradient ${spaced(filled.slice(1))} for ${to}`;
+  if (filled.length > 4) return `gradient ${spaced(filled.slice(2, -2))} gives ${outgoing} for ${to}`;
   const by = rule ? ` by the rule ${rule.replaceAll(" * ", " · ")}` : "";
   return `gradient ${incoming}${by} gives ${outgoing} for ${to}`;
 }

@@ -1,8 +1,9 @@
-/** The search on the stage: `/` or Ctrl+F opens it, Enter goes to the next thing found. */
+/** The search on the stage: `/`, or Ctrl+F on the stage, opens it; Enter goes to the next thing found. */
 
 /** @import {Found} from "../search.js" */
 
 import { search } from "../search.js";
+import { isTyped } from "./keys.js";
 import { part } from "./parts.js";
 
 /** So many of the things found are listed. */
@@ -28,12 +29,12 @@ export class Searching {
   /** @param {Ground} ground */
   constructor(ground) {
     this.#ground = ground;
-    const stage = part("stage");
-    stage.addEventListener("keydown", (event) => {
-      const slash = event.key === "/" && !event.ctrlKey && !event.metaKey && event.target !== this.#input;
-      if (!slash && !((event.ctrlKey || event.metaKey) && event.key === "f")) return;
-      event.preventDefault();
-      this.open();
+    document.addEventListener("keydown", (event) => {
+      const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+      if (event.key === "/" && plain && !isTyped(event)) this.#openBy(event);
+    });
+    part("stage").addEventListener("keydown", (event) => {
+      if ((event.ctrlKey || event.metaKey) && event.key === "f") this.#openBy(event);
     });
     part("search-open").addEventListener("click", () => (this.#box.hidden ? this.open() : this.close()));
     part("search-close").addEventListener("click", () => this.close());
@@ -43,6 +44,12 @@ export class Searching {
       const item = event.target instanceof Element ? event.target.closest("[data-place]") : null;
       if (item instanceof HTMLElement) this.#go(Number(item.dataset.place));
     });
+  }
+
+  /** @param {KeyboardEvent} event */
+  #openBy(event) {
+    event.preventDefault();
+    this.open();
   }
 
   open() {

@@ -127,11 +127,23 @@ function markRanges(doc, { chips, cautions, failure }) {
   if (!failure || !range) return ranges;
   const line = doc.lineAt(range.from);
   const end = doc.lineAt(range.to);
-  const widget = new ElementWidget(JSON.stringify(failure), () => problemElement(failure));
+  const widget = new ElementWidget(JSON.stringify(failure), () => inRoom(problemElement(failure)));
   ranges.push(Decoration.line({ class: "cm-failed" }).range(line.from));
   if (range.to > range.from) ranges.push(Decoration.mark({ class: "cm-wavy" }).range(range.from, range.to));
   ranges.push(Decoration.widget({ widget, block: true, side: 2 }).range(end.to));
   return ranges;
+}
+
+/**
+ * The room around it is padding: the editor does not measure margins, and its line numbers would stand too high below.
+ *
+ * @param {HTMLElement} element
+ */
+function inRoom(element) {
+  const room = document.createElement("div");
+  room.className = "problem-room";
+  room.append(element);
+  return room;
 }
 
 /**
@@ -184,8 +196,9 @@ const LOOK = EditorView.theme({
   ".chip .value": { color: "var(--forward)", fontWeight: "600" },
   ".chip.grad, .chip.grad .name, .chip.grad .value": { color: "var(--backward)" },
   ".chip.grad": { borderColor: "var(--backward-line)", backgroundColor: "var(--backward-wash)" },
+  ".problem-room": { padding: "4px 12px 8px 44px" },
   ".problem": {
-    margin: "4px 12px 8px 44px", padding: "9px 12px", borderLeft: "3px solid var(--error)", borderRadius: "6px",
+    padding: "9px 12px", borderLeft: "3px solid var(--error)", borderRadius: "6px",
     backgroundColor: "var(--error-soft)", color: "var(--ink)", fontFamily: "var(--sans)", fontSize: "13px", lineHeight: "1.5",
     whiteSpace: "normal", overflowWrap: "anywhere",
   },

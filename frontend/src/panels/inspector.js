@@ -96,7 +96,7 @@ function nodeView(node, subject) {
 
 /** @param {GraphNode} node @returns {[string, string][]} */
 function attributeRows({ attributes }) {
-  return Object.entries(attributes).map(([key, value]) => [key, String(value)]);
+  return Object.entries(attributes).map(([key, value]) => [key, Array.isArray(value) ? `[${value.join(", ")}]` : String(value)]);
 }
 
 /** @param {boolean} value */

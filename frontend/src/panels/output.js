@@ -183,7 +183,8 @@ const ENDED = {
 export function summary(state, nodes) {
   if (!state.run) return state.phase === "running" ? "running\u2026" : "";
   const { status, timings } = state.run;
-  const parts = [timings.total > 0 ? `${ENDED[status]} ${durationText(timings.total)}` : ENDED[status], countText(nodes, "node")];
+  const ended = timings.total > 0 ? `${ENDED[status]} ${durationText(timings.total)}` : ENDED[status].replace(/ (in|after)$/, "");
+  const parts = [ended, countText(nodes, "node")];
   if (state.health) parts.push(safety(state.health));
   return parts.join(" \u00b7 ");
 }

@@ -205,6 +205,7 @@ export class Timeline {
       }
     });
     this.#host.classList.toggle("full", full);
+    this.#host.classList.toggle("empty", events === 0);
     this.#write("position", position);
     this.#write("narration", narration);
     const scrubber = /** @type {HTMLInputElement} */ (this.#part("scrubber"));

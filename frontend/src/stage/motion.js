@@ -104,6 +104,7 @@ export class Motion {
     if (card.sum) this.#say(element.querySelector(":scope > .sum"), look.sum);
     if (card.terms) paintTerms(element, look);
     if (card.after) this.#say(element.querySelector(":scope > .after"), look.updated ? card.after : "");
+    element.classList.toggle("unfinished", look.inside.phase === "forward" && look.inside.done < look.inside.all);
     if (look.inside.all > 0) this.#paintInside(item, element, look.inside);
   }
 
@@ -253,7 +254,7 @@ export class Motion {
     this.#added.clear();
     this.#full.clear();
     for (const { element, card } of this.#layers.nodes.values()) {
-      element.classList.remove("ahead", "graded", "updated");
+      element.classList.remove("ahead", "graded", "updated", "unfinished");
       delete element.dataset.now;
       for (const part of element.querySelectorAll(".addends, .addend")) part.classList.remove("awaited");
       if (card.grad) element.querySelector(":scope > .grad")?.classList.toggle("none", card.grad.endsWith("\u2013"));
