@@ -317,6 +317,8 @@ export interface Heat {
   columns: number;
   /** Row-major. */
   cells: number[];
+  /** Of the tensor whose elements the cells are; null where they are means of blocks. */
+  shape: number[] | null;
   /** Largest finite magnitude, the end of the scale. */
   scale: number;
   /** Width and height of one cell, in pixels. */

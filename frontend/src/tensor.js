@@ -117,7 +117,8 @@ export function heatOf(tensor, { room, write, scale: common }) {
   const whole = tensor.values !== null && tensor.shape.length <= 2;
   const few = columns <= WRITTEN.columns && rows <= WRITTEN.rows && cells.length <= WRITTEN.cells;
   const written = write && whole && few;
-  return { rows, columns, cells, scale, written, cell: written ? WRITTEN_CELL : cellFor(rows, columns, room) };
+  const shape = tensor.values === null ? null : tensor.shape;
+  return { rows, columns, cells, shape, scale, written, cell: written ? WRITTEN_CELL : cellFor(rows, columns, room) };
 }
 
 /**

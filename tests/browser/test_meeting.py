@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Open
 from tests.browser.screen import Screen
+from tests.browser.test_accessible import violations
 
 SMALL = """X = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
 W = torch.tensor([[0.5, -1.0], [2.0, 0.0]], requires_grad=True)
@@ -128,6 +130,18 @@ def test_large_tensors_meet_as_means_of_blocks(open_page: Open) -> None:
     left, right = said.split(": ")[1].split(" = ")
     terms = [float(number) for number in left.replace("- ", "+ -").split(" + ")]
     assert abs(sum(terms) - float(right)) < 0.02 * max(map(abs, terms))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation_in_a_sum(open_page: Open, theme: str) -> None:
+    screen = open_page(SMALL, theme=theme)
+    goto(screen, 11)
+    screen.page.locator("[data-addition]").wait_for()
+    assert violations(screen.page) == []
+    screen.run(LARGE)
+    screen.node("W").click()
+    screen.page.locator("[data-addition]").wait_for()
+    assert violations(screen.page) == []
 
 
 def test_a_hook_that_changes_the_sum_is_not_called_a_sum(open_page: Open) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -109,6 +111,25 @@ def test_every_dim_has_its_size_and_every_cell_its_index(screen: Screen) -> None
     choose(screen, "t")
     rows = screen.page.locator(".card table tbody th").all_text_contents()
     assert rows == ["0, 0", "0, 1", "1, 0", "1, 1"]
+
+
+def test_pointer_on_the_stage_is_told_index_and_value(open_page: Open) -> None:
+    screen = open_page(
+        CODE.split("product")[0] + "C = torch.ones(40, 40)\nloss = (A @ B).sum() + C.sum()\nloss.backward()\n"
+    )
+    note = screen.page.locator(".pointed")
+    expect(note).to_be_hidden()
+    screen.node("A").locator(".heat.value .cell").nth(5).hover()
+    expect(note).to_have_text("[1, 2] = \u22126.0")
+    screen.node("C").locator(".heat.value").hover()
+    expect(note).to_have_text(re.compile(r"^mean of block \[\d, \d\]: 1.0$"))
+    inside = note.evaluate(
+        "e => { const [a, b] = [e, document.querySelector('#stage')].map(x => x.getBoundingClientRect());"
+        " return a.left >= b.left && a.right <= b.right; }"
+    )
+    assert inside
+    screen.page.mouse.move(0, 0)
+    expect(note).to_be_hidden()
 
 
 def test_large_tensor_says_which_block_is_under_the_pointer(open_page: Open) -> None:

@@ -6,6 +6,7 @@
 
 import { Superseded } from "../layout/layout.js";
 import { fillLegend } from "../stage/legend.js";
+import { Pointing } from "../stage/pointing.js";
 import { Stage } from "../stage/stage.js";
 import { part } from "./parts.js";
 import { subjectOf } from "./subject.js";
@@ -44,6 +45,7 @@ export class PictureOnStage {
         if (graph?.groups.has(group)) store.send({ type: "select", selection: { type: "group", id: group } });
       },
     });
+    new Pointing(part("stage"), this.#stage.root);
     fillLegend(part("legend"));
     this.#wireZoom();
     store.watch((state, before) => this.#present(state, before));

@@ -122,7 +122,7 @@ function head(columns) {
 function image(tensor, { rows, columns, cells, scale }) {
   const picture = document.createElement("img");
   picture.className = "heat-image";
-  picture.src = heatImage({ rows, columns, cells, scale, cell: { width: 1, height: 1 }, written: false });
+  picture.src = heatImage({ rows, columns, cells, scale });
   picture.alt = `heat map of a tensor of shape ${shapeText(tensor.shape)}`;
   const side = Math.min(14, 252 / columns);
   picture.style.width = `${Math.max(columns * side, 24)}px`;

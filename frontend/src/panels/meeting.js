@@ -182,7 +182,7 @@ function table(cells, { rows, columns, scale }, show, reached) {
 function image(cells, { rows, columns, scale }, show) {
   const picture = document.createElement("img");
   picture.className = "heat-image term-cells";
-  picture.src = heatImage({ rows, columns, cells, scale, cell: { width: 1, height: 1 }, written: false });
+  picture.src = heatImage({ rows, columns, cells, scale });
   picture.alt = "";
   picture.style.width = `${Math.max(columns * Math.min(HEAT.cell, HEAT.width / columns), HEAT.least)}px`;
   picture.style.height = `${Math.max(rows * Math.min(HEAT.cell, HEAT.height / rows), HEAT.least)}px`;

@@ -3,11 +3,14 @@
 /** @import {Heat} from "../model.d.ts" */
 
 import { numberText } from "../number.js";
+import { indexOf } from "../places.js";
 import { heatSize } from "../tensor.js";
 import { svg, text } from "./svg.js";
 
 /** Images that are painted when they are first seen. @type {WeakMap<Element, Heat>} */
 const waiting = new WeakMap();
+/** What is drawn, by its element. @type {WeakMap<Element, Heat>} */
+const drawn = new WeakMap();
 /** Pixels of the image for one cell; the middle one is the dot. */
 const GRAIN = 5;
 /** Of a number in a cell, in pixels. */
@@ -26,7 +29,27 @@ export function drawHeat(heat, x, y, className) {
   if (heat.written) group.append(...writtenCells(heat));
   else group.append(laterImage(heat, width, height));
   group.append(svg("rect", { class: "heat-frame", width, height, rx: 2 }));
+  drawn.set(group, heat);
   return group;
+}
+
+/**
+ * @param {Element} element a drawn heat map
+ * @param {{x: number, y: number}} at of the window
+ * @returns {string} `[1, 2] = 5.0`, `mean of block [0, 3]: 0.12`; "" for none
+ */
+export function cellWords(element, { x, y }) {
+  const heat = drawn.get(element);
+  const frame = element.querySelector(":scope > .heat-frame")?.getBoundingClientRect();
+  if (!heat || !frame) return "";
+  const { rows, columns, cells, shape } = heat;
+  const place = (/** @type {number} */ part, /** @type {number} */ count) =>
+    Math.min(count - 1, Math.max(0, Math.floor(part * count)));
+  const row = place((y - frame.top) / frame.height, rows);
+  const column = place((x - frame.left) / frame.width, columns);
+  const cell = row * columns + column;
+  const number = numberText(cells[cell], { digits: 6 });
+  return shape ? `[${indexOf(cell, shape).join(", ")}] = ${number}` : `mean of block [${row}, ${column}]: ${number}`;
 }
 
 /**
@@ -80,7 +103,7 @@ export function cellColour(value, scale) {
 }
 
 /**
- * @param {Heat} heat
+ * @param {Pick<Heat, "rows" | "columns" | "cells" | "scale">} heat
  * @returns {string} a data URL
  */
 export function heatImage({ rows, columns, cells, scale }) {

@@ -16,9 +16,10 @@ export const LEGIBLE = 0.42;
 const PRESENTED = { least: 1.4, most: 2.4, margin: 26 };
 /** Of a view that goes along with the playback, in milliseconds. */
 const GLIDE = 350;
-/** At the right stand the tools, on a narrow stage below it. */
+/** At the right stand the tools and below the legend, on a narrow page the tools alone below. */
 const MARGIN = { side: 34, tools: 64, narrow: 14, bottom: 84, tight: 62 };
 const NARROW = 560;
+const NARROW_PAGE = "(max-width: 900px)";
 
 export class Viewport {
   #root;
@@ -139,10 +140,10 @@ export class Viewport {
       const { margin } = PRESENTED;
       return { roomX: width - 2 * margin, roomY: height - 2 * margin, top: margin, side: margin };
     }
-    const narrow = width < NARROW;
-    const side = narrow ? MARGIN.narrow : MARGIN.side;
-    const across = side + (narrow ? side : MARGIN.tools);
-    const below = narrow ? MARGIN.tight : MARGIN.bottom;
+    const side = width < NARROW ? MARGIN.narrow : MARGIN.side;
+    const { matches } = matchMedia(NARROW_PAGE);
+    const across = side + (matches ? side : MARGIN.tools);
+    const below = matches ? MARGIN.tight : MARGIN.bottom;
     return { roomX: Math.max(width - across, 50), roomY: Math.max(height - top - below, 50), top, side };
   }
 
