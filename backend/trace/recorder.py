@@ -100,6 +100,10 @@ class Recorder(Writes):
         if step.closed and outs and not op.reads_grad and not self._afterthought(op):
             self.next_step()
             step = self.step
+        if op.reads_grad and op.info.packet == "sub":
+            leaf = op.inputs[0]
+            if leaf.op is None and leaf.requires_grad:
+                step.lost.append((leaf, op.site))
         for value in op.inputs:
             if value.step is not step:
                 value.step = step

@@ -264,6 +264,7 @@ class Step:
         "idle",
         "index",
         "loss",
+        "lost",
         "mentioned",
         "number",
         "ops",
@@ -295,6 +296,8 @@ class Step:
         """Leaves whose gradient was added to an older one."""
         self.hidden: list[tuple[Value, Site | None, bool]] = []
         """What was written to through `.data` while backward was still to come, where, and whether it is a leaf."""
+        self.lost: list[tuple[Value, Site | None]] = []
+        """Leaves from which a new tensor was computed that looks like an update: `p - lr * p.grad`; and where."""
         self.idle: list[tuple[str, int, Site | None]] = []
         """Optimizers that stepped and found no gradient: class, number of parameters, place."""
         self.loss: Value | None = None

@@ -44,6 +44,43 @@ WARNED = {
         4,
         ("In step 1", "SqrtBackward0"),
     ),
+    "not_finite of nothing": (
+        "x = torch.randn(4, 2, requires_grad=True)\nkept = x[x[:, 0] > 100]\nloss = kept.mean()\nloss.backward()\n",
+        3,
+        ("computed from no elements at all", "0 / 0"),
+    ),
+    "update_lost": (
+        "m = nn.Linear(2, 1)\nfor i in range(3):\n    loss = m(torch.ones(1, 2)).pow(2).sum()\n    m.zero_grad()\n"
+        "    loss.backward()\n    for p in m.parameters():\n        p = p - 0.1 * p.grad\n",
+        7,
+        ("from `weight`", "itself is not changed", "`p -= lr * p.grad`"),
+    ),
+    "never_updated replaced": (
+        "m = nn.Linear(2, 1)\nopt = torch.optim.SGD(m.parameters(), lr=0.1)\nm.weight = "
+        "nn.Parameter(torch.zeros(1, 2))\n"
+        "for i in range(3):\n    m.zero_grad()\n    loss = (m(torch.ones(1, 2)) - 1).pow(2).sum()\n"
+        "    loss.backward()\n    opt.step()\n",
+        None,
+        ("`m.weight` got a gradient", "once the model is complete"),
+    ),
+    "never_updated tensor": (
+        "class M(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.w = torch.randn(2, requires_grad=True)\n        self.l = nn.Linear(2, 1)\n"
+        "    def forward(self, x):\n        return self.l(x * self.w).sum()\nm = M()\n"
+        "opt = torch.optim.SGD(m.parameters(), lr=0.1)\nfor i in range(3):\n    opt.zero_grad()\n"
+        "    loss = m(torch.ones(2))\n    loss.backward()\n    opt.step()\n",
+        4,
+        ("`m.w` got a gradient", "no nn.Parameter"),
+    ),
+    "never_updated in a list": (
+        "class M(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.ls = [nn.Linear(2, 2)]\n        self.o = nn.Linear(2, 1)\n    def forward(self, x):\n"
+        "        return self.o(self.ls[0](x))\nm = M()\nopt = torch.optim.SGD(m.parameters(), lr=0.1)\n"
+        "for i in range(3):\n    opt.zero_grad()\n    loss = m(torch.ones(1, 2)).sum()\n    loss.backward()\n"
+        "    opt.step()\n",
+        None,
+        ("`Linear(2, 2).weight`", "got gradients", "plain list"),
+    ),
     "vanishing_gradients": (
         "layers = []\nfor i in range(10):\n    layers += [nn.Linear(16, 16), nn.Sigmoid()]\nnet = "
         "nn.Sequential(*layers)\n"
@@ -224,6 +261,31 @@ QUIET = {
         "net = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).eval()\n"
         "opt = torch.optim.SGD(net.parameters(), lr=0.1)\nfor i in range(2):\n    opt.zero_grad()\n"
         "    net(torch.randn(8, 2)).square().mean().backward()\n    opt.step()\n"
+    ),
+    "an input that shows what matters": (
+        "x = torch.ones(1, 2, requires_grad=True)\nm = nn.Linear(2, 1)\nopt = torch.optim.SGD(m.parameters(), lr=0.1)\n"
+        "for i in range(3):\n    opt.zero_grad()\n    m(x).sum().backward()\n    saliency, x.grad = x.grad, None\n"
+        "    opt.step()\n"
+    ),
+    "a generator and a discriminator": (
+        "g, d = nn.Linear(2, 2), nn.Linear(2, 1)\nog = torch.optim.Adam(g.parameters())\n"
+        "od = torch.optim.Adam(d.parameters())\nfor i in range(3):\n    fake = g(torch.randn(4, 2))\n"
+        "    od.zero_grad()\n    F.binary_cross_entropy_with_logits(d(fake.detach()), torch.zeros(4, 1)).backward()\n"
+        "    od.step()\n    og.zero_grad()\n"
+        "    F.binary_cross_entropy_with_logits(d(fake), torch.ones(4, 1)).backward()\n    og.step()\n"
+    ),
+    "a new leaf each time": (
+        "w = torch.tensor(1.0, requires_grad=True)\nfor i in range(4):\n    loss = (w - 3) ** 2\n    loss.backward()\n"
+        "    w = (w - 0.1 * w.grad).detach().requires_grad_()\n"
+    ),
+    "copied back": (
+        "w = torch.tensor(1.0, requires_grad=True)\nfor i in range(4):\n    loss = (w - 3) ** 2\n    loss.backward()\n"
+        "    with torch.no_grad():\n        w.copy_(w - 0.1 * w.grad)\n    w.grad = None\n"
+    ),
+    "a part that is frozen": (
+        "m = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))\nopt = torch.optim.SGD(m[1].parameters(), lr=0.1)\n"
+        "m[0].requires_grad_(False)\nfor i in range(3):\n    opt.zero_grad()\n"
+        "    m(torch.ones(1, 2)).sum().backward()\n    opt.step()\n"
     ),
     "an update through .data": (
         "w = torch.ones(3, requires_grad=True)\nfor i in range(3):\n    loss = (w * w).sum()\n    loss.backward()\n"

@@ -19,6 +19,11 @@ _SMALLER: Final = (
     "torch.nn.utils.clip_grad_norm_."
 )
 
+_EMPTY: Final = (
+    "The mean of nothing is 0 / 0, which is NaN: look at where the tensor with a size of 0 comes from, such as a mask "
+    "or a slice that takes nothing."
+)
+
 _CAUSES: Final = {
     "log": "The logarithm of 0 is -inf, of a negative number NaN: add a small number first, or use log_softmax.",
     "div": "Something was divided by 0: add a small number to the divisor.",
@@ -62,13 +67,13 @@ def from_loss(told: Told, before: Told | None) -> Iterator[Found]:
         return
     op = first.op
     name, what = called(first), _what(told, op)
+    empty = any(0 in value.shape for value in op.inputs)
     yield (
         Caution(
             "not_finite",
             f"The loss of step {step.index + 1} is not finite. {_big(name)} is the first tensor with {what} in it; "
-            "what it "
-            "was computed from was finite.",
-            _CAUSES.get(op.info.packet.rstrip("_"), _SMALLER),
+            + ("it was computed from no elements at all." if empty else "what it was computed from was finite."),
+            _EMPTY if empty else _CAUSES.get(op.info.packet.rstrip("_"), _SMALLER),
             op.site,
             op,
         ),

@@ -11,6 +11,7 @@ from backend.trace.notices.finite import from_gradients, from_loss, is_bad
 from backend.trace.notices.losses import losses
 from backend.trace.notices.modes import Modes
 from backend.trace.notices.training import AT_END, Piling, hidden_write, idle_step, without_gradient
+from backend.trace.notices.updates import Lost, without_update
 from backend.trace.recorder import Recorder
 from backend.trace.records import Op, Step
 from backend.trace.source import Source
@@ -30,6 +31,9 @@ class Lookout:
         self._said: set[str] = set()
         self._modes = Modes()
         self._piling = Piling()
+        self._lost = Lost()
+        self._updates = 0
+        """Steps in which anything was updated."""
         self._last: Told | None = None
         self._steps = 0
         self._failed = False
@@ -56,6 +60,9 @@ class Lookout:
         self._modes.passed(step)
         if step.piled:
             self._say(self._piling.look(step), told)
+        if step.lost:
+            self._say(self._lost.look(step), told)
+        self._updates += bool(step.updates)
         if is_bad(loss) and not self._said & {"not_finite", "gradient_not_finite"}:
             for caution, where in from_loss(told, self._last):
                 self._say([caution], where)
@@ -76,9 +83,9 @@ class Lookout:
             for caution, where in from_gradients(told):
                 self._say([caution], where)
         if not failed:
-            self._say(
-                without_gradient(self._recorder, self._namespace, self._recorder.module_calls, self._source), told
-            )
+            calls = self._recorder.module_calls
+            self._say(without_gradient(self._recorder, self._namespace, calls, self._source), told)
+            self._say(without_update(self._recorder, self._namespace, calls, self._updates), told)
 
     def _remarks(self, told: Told) -> None:
         """What the recorder noted down in passing."""
