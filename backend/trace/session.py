@@ -314,6 +314,9 @@ class Session:
             self.printed.append(printed)
             setattr(sys, name, printed)
         warnings.simplefilter("default")
+        # as Python does: what a library says to itself is not for the learner
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
         warnings.showwarning = _show_warning
         # without a seed of its own, each run would start from the state that all children inherit
         seed = self.job.seed if self.job.seed is not None else int.from_bytes(os.urandom(8)) >> 1

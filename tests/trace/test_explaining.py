@@ -154,3 +154,14 @@ def test_a_thumbnail_is_of_block_means(trace: Any) -> None:
     assert thumb == blocks.tolist()
     assert told.step().values[told.node("y").id].thumb == blocks.t().tolist()
     assert told.step().values[told.node("z").id].thumb == blocks.t().tolist()
+
+
+def test_deprecation_is_told_of_the_snippets_own_lines_alone(trace: Any) -> None:
+    told = trace(
+        "import types, warnings\nlibrary = types.ModuleType('library')\n"
+        "exec(\"def f():\\n    import warnings\\n    warnings.warn('theirs', DeprecationWarning)\", library.__dict__)\n"
+        "library.f()\nwarnings.warn('mine', DeprecationWarning)\nwarnings.warn('a word', UserWarning)"
+    )
+    assert told.answer.problem is None
+    printed = [(o.line, o.text) for o in told.answer.output if o.stream == "stderr"]
+    assert printed == [(5, "DeprecationWarning: mine\n"), (6, "UserWarning: a word\n")]
