@@ -8,6 +8,8 @@ all come from another place.
 
 A generator expression is a loop whose iterations end when whoever takes its elements asks for the next. The calls of a
 function that calls itself are told like the iterations of a loop, one beside the other, however deep they are.
+A loop that yields to another loop has no iterations of its own: what it does for an element belongs to the iteration
+that takes it.
 """
 
 from __future__ import annotations
@@ -17,13 +19,17 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from backend.trace.generators import draws_from, generator_names, taker, yields
 from backend.trace.recursion import recursive
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from backend.trace.recorder import Recorder
 
 ITERATION: Final = "__iteration__"
 AHEAD: Final = "__next_iteration__"
+STARTED: Final = "__loop_starts__"
 OVER: Final = "__loop_over__"
 EACH: Final = "__each__"
 CALLED: Final = "__called__"
@@ -83,17 +89,42 @@ class Iterations:
         """Runs of loops that are between two iterations: the path says the next one already."""
         self.headers = recorder.loop_headers
         self._recursive: list[ast.FunctionDef] = []
+        self._generators: frozenset[str] = frozenset()
+        self._yielding: set[int] = set()
+        """Loops of generators, that yield."""
 
     def names(self) -> dict[str, Any]:
         """What the snippet's code calls, to be put among its globals."""
-        return {ITERATION: self.begin, AHEAD: self.ahead, OVER: self.over, EACH: self.each, CALLED: self.called}
+        return {
+            ITERATION: self.begin,
+            AHEAD: self.ahead,
+            STARTED: self.started,
+            OVER: self.over,
+            EACH: self.each,
+            CALLED: self.called,
+        }
 
     def begin(self, loop: int) -> None:
         """An iteration of the loop begins in the calling frame."""
         recorder, caller = self._recorder, sys._getframe(1)
+        if loop in self._yielding and self._is_taken(caller):
+            return
         self._begin(loop, id(caller))
         if recorder.coasting is not None:
             recorder.coasting.begins(caller)
+
+    def started(self, loop: int, items: Any) -> Any:
+        """The loop is about to fetch its first element: that belongs to its first iteration. Returns `items`."""
+        caller = sys._getframe(1)
+        if loop not in self._yielding or not self._is_taken(caller):
+            self._begin(loop, id(caller))
+            self._ahead.add(self._recorder.loops[-1].run)
+        return items
+
+    def _is_taken(self, frame: FrameType) -> bool:
+        """Whether a loop is just fetching what the generator in `frame` yields."""
+        path, back = self._recorder.loops, taker(frame)
+        return bool(path) and back is not None and path[-1].frame == id(back) and path[-1].run in self._ahead
 
     def _begin(self, loop: int, frame: int) -> None:
         recorder = self._recorder
@@ -170,6 +201,7 @@ class Iterations:
     def mark(self, tree: ast.AST) -> None:
         """Put the calls into a tree. Iterative: it may be deeper than Python recurses."""
         self._recursive = recursive(tree)
+        self._generators |= generator_names(tree)
         stack: list[tuple[ast.AST, tuple[int, ...]]] = [(tree, ())]
         while stack:
             node, around = stack.pop()
@@ -197,6 +229,10 @@ class Iterations:
         if isinstance(child, _LOOPS):
             loop = self._loop(child.lineno, _header(child))
             stack.append((child, (*around, loop)))
+            if yields(child):
+                self._yielding.add(loop)
+            if isinstance(child, ast.For) and draws_from(child.iter, self._generators):
+                child.iter = _call(STARTED, loop, child.iter, child.iter)
             first = child.body[0]
             child.body.insert(0, _statement(_call(ITERATION, loop, first), first))
             child.body.append(_statement(_call(AHEAD, loop, child.body[-1]), child.body[-1]))

@@ -123,3 +123,24 @@ def _look(shape: tuple[int, ...], packed: tuple[int, ...]) -> Look:
     if height == 1:
         down = width * right
     return height, width, down, right
+
+
+_INDICES: Final = {
+    torch.sparse_coo: ("_indices",),
+    torch.sparse_csr: ("crow_indices", "col_indices"),
+    torch.sparse_bsr: ("crow_indices", "col_indices"),
+    torch.sparse_csc: ("ccol_indices", "row_indices"),
+    torch.sparse_bsc: ("ccol_indices", "row_indices"),
+}
+"""The methods that give what a sparse tensor keeps beside its values."""
+
+
+def stored_bytes(tensor: torch.Tensor) -> int | None:
+    """Bytes of the values that a sparse tensor stores, and of their places; None for what is not sparse."""
+    indices = _INDICES.get(tensor.layout)
+    if indices is None:
+        return None
+    values = "_values" if tensor.layout is torch.sparse_coo else "values"
+    with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        parts: list[torch.Tensor] = [getattr(tensor, name)() for name in (values, *indices)]
+    return sum(part.numel() * part.itemsize for part in parts)

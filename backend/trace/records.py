@@ -9,6 +9,9 @@ from typing import Any
 import torch
 
 from backend.trace.iterations import Path
+from backend.trace.layouts import stored_bytes
+
+_strided = torch.strided
 
 Site = tuple[CodeType, int]
 """A place in the learner's code: the code object and the offset of the instruction (`f_lasti`)."""
@@ -39,6 +42,7 @@ class Value:
         "requires_grad",
         "shape",
         "step",
+        "stored",
         "used",
         "written",
         "zeroed",
@@ -63,6 +67,8 @@ class Value:
         """Its gradient was emptied or dropped at least once, for a leaf."""
         self.shape: torch.Size = tensor.shape
         self.dtype: torch.dtype = tensor.dtype
+        self.stored: int | None = None if tensor.layout is _strided else stored_bytes(tensor)
+        """Bytes of a sparse tensor."""
 
     def again(self, tensor: torch.Tensor) -> Value:
         """The same value, held by another tensor object."""

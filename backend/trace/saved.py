@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import torch
 from torch.utils._pytree import tree_leaves
 
+from backend.trace.layouts import stored_bytes
+
 if TYPE_CHECKING:
     from backend.trace.recorder import Recorder
     from backend.trace.records import Op
@@ -89,10 +91,10 @@ def _unknown(name: str, tensor: torch.Tensor, recorder: Recorder, op: Op | None)
 
 
 def memory_of(tensor: torch.Tensor) -> int:
-    """Bytes that a tensor keeps alive: of a view, all that it is a view of."""
+    """Bytes that a tensor keeps alive: of a view, all that it is a view of; of a sparse one, what it stores."""
     if tensor.layout is torch.strided:
         return tensor.untyped_storage().nbytes()
-    return tensor.numel() * tensor.dtype.itemsize
+    return stored_bytes(tensor) or tensor.numel() * tensor.dtype.itemsize
 
 
 _CHECKPOINTED: Final = "not kept: checkpoint computes it again in backward"

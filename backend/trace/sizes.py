@@ -162,8 +162,8 @@ def _given(value: Value) -> tuple[Hashable, int]:
 
 def size_of(value: Value) -> tuple[int, int]:
     """Elements and bytes of a value."""
-    elements = value.shape.numel()
-    return elements, min(MOST, elements * _WIDTHS[value.dtype])
+    elements, stored = value.shape.numel(), value.stored
+    return elements, min(MOST, elements * _WIDTHS[value.dtype] if stored is None else stored)
 
 
 class _Widths(dict[torch.dtype, int]):

@@ -181,6 +181,67 @@ def test_what_comes_behind_a_generator_expression_is_not_in_it(trace: Any, endin
     assert plain["z"].item() == told.value("z")
 
 
+PARTS = (
+    "def parts(v, n):\n    for k in range(n):\n        h = v\n        for j in range(2):\n            h = h * 2\n"
+    "        yield h + k\nx = torch.tensor(1.0, requires_grad=True)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("loop", "label"),
+    [
+        ("for p in parts(x, 3):\n    y = y + p.sin()\n", "for p in parts(x, 3)"),
+        ("for i, p in enumerate(parts(x, 3)):\n    y = y + p.sin()\n", "for (i, p) in enumerate(parts(x, 3))"),
+        ("for p, _ in zip(parts(x, 3), 'abc'):\n    y = y + p.sin()\n", "for (p, _) in zip(parts(x, 3), 'abc')"),
+    ],
+)
+def test_a_loop_that_yields_and_the_one_that_takes_it_turn_together(trace: Any, loop: str, label: str) -> None:
+    told = trace(PARTS + "y = x\n" + loop + "y = y * 3\ny.backward()")
+    assert told.answer.problem is None
+    inside = _inside(told)
+    for turn in range(3):
+        outer = (label, f"iteration {turn + 1}")
+        doubled = [(*outer, "for j in range(2)")] * 2
+        assert inside[5 * turn : 5 * turn + 5] == [*doubled, outer, outer, outer]
+    assert inside[15:] == [()]
+    assert [g.label for g in told.graph().groups if g.parent is None] == [label]
+
+
+def test_a_generator_that_takes_from_another_adds_no_loop(trace: Any) -> None:
+    told = trace(
+        PARTS
+        + "def twice(v):\n    for p in parts(v, 2):\n        yield p * 2\ny = x\nfor p in twice(x):\n    y = y + p\n"
+        "y.backward()"
+    )
+    assert {path[0] for path in _inside(told)} == {"for p in twice(x)"}
+    assert [g.label for g in told.graph().groups if g.parent is None] == ["for p in twice(x)"]
+
+
+def test_a_generator_that_is_exhausted_at_once_has_its_own_loop(trace: Any) -> None:
+    told = trace(PARTS + "y = sum(list(parts(x, 3)))\nz = y * 3\nz.backward()")
+    loop = next(g for g in told.graph().groups if g.parent is None)
+    assert (loop.label, loop.iterations) == ("for k in range(n)", 3)
+    assert told.node("z").group is None
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_generator_that_yields_little_leaves_nothing_behind(trace: Any, n: int) -> None:
+    told = trace(PARTS + f"y = x * 1\nfor p in parts(x, {n}):\n    y = y + p\nz = y * 3\nz.backward()")
+    assert told.answer.problem is None
+    assert told.node("z").group is None
+
+
+def test_batches_of_a_generator_share_a_graph(trace: Any) -> None:
+    told = trace(
+        "X = torch.arange(8.0)\nw = torch.ones(1, requires_grad=True)\ndef batches(n):\n"
+        "    for i in range(0, 8, n):\n        yield X[i : i + n]\nfor epoch in range(2):\n    for b in batches(2):\n"
+        "        loss = (w * b).mean()\n        w.grad = None\n        loss.backward()\n        with torch.no_grad():\n"
+        "            w -= 0.01 * w.grad"
+    )
+    assert len(told.answer.steps) == 8
+    assert len({step.graph for step in told.answer.steps[1:]}) == 1
+
+
 RECURSIVE = {
     "by itself": (
         "def f(v, n):\n    'Deep.'\n    h = v * w\n    return f(h.sin(), n - 1) if n else h\n",

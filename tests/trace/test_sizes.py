@@ -215,3 +215,32 @@ def test_what_a_hook_packs_is_not_unpacked_to_look(trace: Any) -> None:
     assert told.namespace["calls"] == [1]
     assert [(s.name, s.bytes, s.dtype) for s in told.node("y").saved] == [("result", 24, "torch.float16")]
     assert told.graph().saved_bytes == 24
+
+
+@pytest.mark.parametrize("layout", ["coo", "csr", "csc"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_sparse_tensor_has_the_bytes_that_it_stores(trace: Any, layout: str, gone: bool) -> None:
+    """Whether it is still there at the end or not: 3 values of 4 bytes, and their places as whole numbers of 8."""
+    told = trace(
+        "def f(x):\n    s = x.to_sparse_" + layout + "()\n    return (s if " + str(not gone) + " else None), s @ d\n"
+        "d = torch.ones(50, 2, requires_grad=True)\nx = torch.zeros(40, 50)\nx[0, 0] = x[0, 7] = x[9, 3] = 1.0\nx.requires_grad_()\n"
+        "kept, y = f(x)\ny.sum()",
+        backward="never",
+    )
+    assert told.answer.problem is None
+    node = next(n for n in told.graph().nodes if n.op.startswith("to_sparse"))
+    places = {"coo": 3 * 2, "csr": 3 + 41, "csc": 3 + 51}[layout]
+    assert node.bytes == 3 * 4 + places * 8
+    assert node.elements == 40 * 50
+    saved = [s for n in told.graph().nodes for s in n.saved if s.node == node.id]
+    assert {s.bytes for s in saved} == {node.bytes}
+
+
+def test_a_sparse_tensor_that_is_given_has_the_bytes_that_it_stores(trace: Any) -> None:
+    told = trace(
+        "i = torch.tensor([[0, 1], [2, 0]])\ns = torch.sparse_coo_tensor(i, torch.ones(2), (1000, 1000))\n"
+        "w = torch.ones(1000, 1, requires_grad=True)\ny = torch.sparse.mm(s, w).sum()\ny.backward()"
+    )
+    node = told.node("s")
+    assert node.bytes == 2 * 4 + 4 * 8
+    assert told.graph().saved_bytes < 10_000
