@@ -152,11 +152,12 @@ class _Asking:
             why = self._again(named, value) or self._behind(named, value)
             if why is not None:
                 return why
-            if value.origin is not None and value.origin.call is not None and value.origin.call.name == "grad":
-                line = self._line(value.origin)
+            line = self._returned_at(value)
+            if line is not None:
+                returned = self._returning(line)
                 return Why(
                     "autograd_grad",
-                    f"{name} is a gradient itself: torch.autograd.grad returned it{at_line(line)}",
+                    f"{name} is a gradient itself: {returned} returned it in line {line}",
                     f"Use {name}. To differentiate it once more, make it with `create_graph=True`",
                     line,
                 )
@@ -187,6 +188,17 @@ class _Asking:
             f"If it is meant to learn, create it with `requires_grad=True` or call `{name}.requires_grad_()`",
             named.line,
         )
+
+    def _returned_at(self, value: Value) -> int | None:
+        """The line in which `torch.autograd.grad`, or what calls it, returned `value`, or that made it of such."""
+        line = self._line(value.op or value.origin)
+        calls = [(self._line(one.origin), one.origin.call) for one in _sources(value) if one.origin is not None]
+        grads = [here for here, call in calls if call is not None and call.name == "grad"]
+        return line if line is not None and line in grads else None
+
+    def _returning(self, line: int) -> str:
+        """What the snippet calls there: the functions of `torch.autograd.functional` call grad themselves."""
+        return "torch.autograd.grad" if "grad(" in self.source.text(line) else "torch.autograd"
 
     def _now(self, named: Named, tensor: torch.Tensor) -> Value | None:
         """What the tensor is now: it may have been changed in place since it got its name."""
@@ -258,8 +270,9 @@ class _Asking:
     def _returned(self, name: str, value: Value | None, run: Pass) -> Why:
         """Gradients were asked for with `torch.autograd.grad` alone."""
         line = self.source.line(run.site)
-        asked = run.inputs is None or id(value) in run.inputs
-        text = f"torch.autograd.grad{at_line(line)} returns gradients and stores none in {name}.grad"
+        who = "torch.autograd.grad" if line is None else self._returning(line)
+        asked = run.inputs is None or id(value) in run.inputs or who != "torch.autograd.grad"
+        text = f"{who}{at_line(line)} returns gradients and stores none in {name}.grad"
         return Why(
             "autograd_grad",
             text if asked else f"{text}; nor was it asked for that of {name}",

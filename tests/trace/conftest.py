@@ -67,11 +67,13 @@ def trace(entry: Entry) -> Iterator[Callable[..., Told]]:
     def run(code: str, **options: Any) -> Told:
         frames: list[bytes] = []
         streams, main = (sys.stdout, sys.stderr), sys.modules["__main__"]
+        grad = torch.is_grad_enabled()
         try:
             with warnings.catch_warnings():
                 entry.run(msgspec.msgpack.encode(Job(code=code, **options)), frames.append)
             namespace = dict(sys.modules["__main__"].__dict__)
         finally:
+            torch.set_grad_enabled(grad)
             sys.stdout, sys.stderr = streams
             sys.modules["__main__"] = main
         return Told(_fold(frames), namespace)

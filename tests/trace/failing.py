@@ -994,6 +994,30 @@ FAILING = (
         ("`x` is [2, 3], so it takes 2 numbers", "`x.repeat(2, 1)` or `x.repeat(1, 2)`"),
         fixes=2,
     ),
+    Failing(
+        "no_derivative",
+        "x = torch.tensor([0.4, 1.7], requires_grad=True)\nf = x // 1\n(f + x).sum().backward()",
+        3,
+        "",
+        ("line 2, `x // 1`", "no derivative for floor_divide", "`(x // 1).detach()`"),
+        fixes=1,
+    ),
+    # gradients that are off
+    Failing(
+        "no_graph",
+        "torch.set_grad_enabled(False)\nx = torch.tensor(2.0, requires_grad=True)\ny = x * 3\ny.backward()",
+        4,
+        "",
+        ("cut in line 3", "Line 1 switched gradients off", "`torch.set_grad_enabled(True)`"),
+        tried=("torch.set_grad_enabled(True)\nx = torch.tensor(2.0, requires_grad=True)\ny = x * 3\ny.backward()",),
+    ),
+    Failing(
+        "no_graph",
+        "@torch.no_grad()\ndef f(x):\n    return x * 3\nx = torch.tensor(2.0, requires_grad=True)\nf(x).backward()",
+        5,
+        "",
+        ("cut in line 3", "Take the decorator `@torch.no_grad()` off `f`, in line 1"),
+    ),
     # what a module does not find
     Failing(
         "optimizer_empty",

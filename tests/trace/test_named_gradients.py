@@ -145,6 +145,21 @@ WHY: list[tuple[str, str, str, str | None, int | None]] = [
         3,
     ),
     ("what autograd.grad returned", LEAF + "g, = torch.autograd.grad(x * 3, x)", "g", "autograd_grad", 2),
+    (
+        "from torch.autograd.functional",
+        LEAF + "j = torch.autograd.functional.jacobian(lambda v: v * v, x)",
+        "j",
+        "autograd_grad",
+        2,
+    ),
+    (
+        "that torch.autograd.functional went by",
+        LEAF + "j = torch.autograd.functional.jacobian(lambda v: v * v, x)",
+        "x",
+        "autograd_grad",
+        2,
+    ),
+    ("computed from a gradient", LEAF + "g, = torch.autograd.grad(x * 3, x)\nh = g * 2", "h", "no_requires_grad", 3),
     ("a gradient with a graph", LEAF + "g, = torch.autograd.grad(x ** 3, x, create_graph=True)", "g", "not_leaf", 2),
     (
         "a parameter that torch.func went by",
@@ -238,6 +253,14 @@ def test_the_words_for_what_emptied_a_gradient_are_those_of_the_line(trace: Any)
     assert by_hand.text == "x.grad was there, and line 3 set it to None"
     optimizer = trace(LEAF + "o = torch.optim.SGD([x], lr=0.1)\n(x * 2).backward()\no.zero_grad()").answer.gradients[0]
     assert "zero_grad in line 4 set it to None" in optimizer.text
+
+
+def test_grad_is_named_where_the_snippet_calls_it(trace: Any) -> None:
+    told = trace(LEAF + "j = torch.autograd.functional.jacobian(lambda v: v * v, x)").answer.gradients
+    assert [g.text for g in told] == [
+        "torch.autograd in line 2 returns gradients and stores none in x.grad",
+        "j is a gradient itself: torch.autograd returned it in line 2",
+    ]
 
 
 def test_an_update_that_lost_the_leaf_is_not_told_to_leave_no_grad(trace: Any) -> None:

@@ -345,6 +345,17 @@ def test_a_run_that_fails_later_is_told_of_what_came_before(trace: Any) -> None:
     assert [n.kind for n in warnings_of(answer)] == ["softmax_twice"]
 
 
+def test_what_ran_in_another_thread_is_said_to_be_unseen(trace: Any) -> None:
+    code = (
+        "import threading\nw = torch.ones(2, requires_grad=True)\nheld = []\n"
+        "t = threading.Thread(target=lambda: held.append({}))\nt.start()\nt.join()\nheld[0].sum().backward()"
+    )
+    (notice,) = warnings_of(trace(code.format("w * 3")).answer)
+    assert (notice.kind, notice.level, notice.line) == ("other_thread", "info", 7)
+    assert notice.message.startswith("1 of the nodes")
+    assert warnings_of(trace(code.format("w")).answer) == []
+
+
 def test_thresholds_of_depth_are_sane() -> None:
     assert 0 < VANISHING < 1e-2 < 1e2 < EXPLODING
     assert LAYERS > 2

@@ -163,6 +163,31 @@ def test_a_custom_function_is_explained_by_its_own_backward(trace: Trace) -> Non
     assert "your own Sq.backward" in rule.words
 
 
+@pytest.mark.parametrize(
+    ("code", "grad_fn", "words"),
+    [
+        ("y = x // 2", "NotImplemented", "torch defines no derivative here"),
+        (
+            "from torch.utils.checkpoint import checkpoint\ny = checkpoint(lambda v: v.sin(), x, use_reentrant=True)",
+            "CheckpointFunctionBackward",
+            "checkpoint runs its function once more",
+        ),
+        (
+            "m = nn.Identity()\nm.register_full_backward_hook(lambda *a: None)\ny = m(x)",
+            "BackwardHookFunctionBackward",
+            "around a module with backward hooks",
+        ),
+    ],
+)
+def test_what_is_torchs_own_is_not_called_the_learners(trace: Trace, code: str, grad_fn: str, words: str) -> None:
+    told = trace("x = torch.tensor([1.0, 2.0], requires_grad=True)\n" + code, backward="never")
+    node = next(n for n in told.graph().nodes if (n.grad_fn or "").endswith(grad_fn))
+    (rule,) = node.derivatives
+    assert words in rule.words
+    assert rule.source.startswith("torch.autograd: ")
+    assert "your own" not in rule.words
+
+
 def test_what_is_not_written_down_says_what_torch_uses(trace: Trace) -> None:
     code = "A = torch.randn(3, 3, requires_grad=True)\nL = torch.linalg.cholesky(A @ A.mT + torch.eye(3))\n"
     told = trace(code + "L.sum().backward()")

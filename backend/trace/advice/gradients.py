@@ -119,7 +119,8 @@ def no_graph(failure: Failure, _match: re.Match[str]) -> Advice | None:
             )
         return Advice(
             f"`{operand.name}` has no graph: its way back to the leaves is cut{line}. {_sentence(break_reason(cut))}.",
-            _mend(cut, f"line {span.line}" if span is not None else "it"),
+            _switched_off(failure, cut, span.line if span is not None else None)
+            or _mend(cut, f"line {span.line}" if span is not None else "it"),
             [operand],
         )
     names = [n for n in (failure.name_of(v.ref()) for v in leaves) if n]
@@ -169,6 +170,29 @@ def _sentence(words: str) -> str:
     return words if words.partition(" ")[0].endswith("()") else f"{words[0].upper()}{words[1:]}"
 
 
+def _switched_off(failure: Failure, cut: Op, line: int | None) -> str | None:
+    """Gradients are off, and no `with` around the line did it: `set_grad_enabled`, or a decorator."""
+    if cut.grad_enabled or line is None or (cut.call is not None and cut.call.custom):
+        return None
+    for node in ast.walk(failure.text.tree):
+        if isinstance(node, ast.FunctionDef) and node.lineno <= line <= (node.end_lineno or 0):
+            for decorator in node.decorator_list:
+                text = failure.text.of(decorator)
+                if text.removesuffix("()").endswith(("no_grad", "inference_mode")):
+                    return f"Take the decorator `@{text}` off `{node.name}`, in line {decorator.lineno}."
+    switches = [
+        call
+        for call in failure.text.calls("set_grad_enabled")
+        if call.args and isinstance(call.args[0], ast.Constant) and call.args[0].value is False and call.lineno <= line
+    ]
+    withs = [item for node in ast.walk(failure.text.tree) if isinstance(node, ast.With) for item in node.items]
+    last = next((call for call in reversed(switches) if all(item.context_expr is not call for item in withs)), None)
+    if last is None:
+        return None
+    code = failure.text.of(last).replace("False", "True")
+    return f"Line {last.lineno} switched gradients off for all that follows: `{code}` switches them on again."
+
+
 def _mend(cut: Op, line: str) -> str:
     if cut.info.packet in ("detach", "detach_"):
         return f"Leave the `.detach()` in {line} out of the way from the leaves to the loss."
@@ -195,6 +219,26 @@ def _wanted(failure: Failure, leaf: Value) -> list[Any]:
     text = failure.text.of(node)
     code = f"{text[:-1].rstrip().rstrip(',')}, requires_grad=True)"
     return [failure.text.fix([(node, code)], f"{code}, in line {node.lineno}")]
+
+
+def no_derivative(failure: Failure, match: re.Match[str]) -> Advice:
+    """Backward came to an op that torch cannot differentiate."""
+    packet = match.group(1)
+    op = next((o for o in reversed(failure.recorder.step.ops) if (o.grad_fn or "").endswith("NotImplemented")), None)
+    node = failure.text.at(*op.site) if op is not None and op.site is not None else None
+    if not isinstance(node, ast.expr):
+        return Advice(
+            f"Backward came to {packet}, for which torch defines no derivative.",
+            "Use another operation there, or cut its result off with detach() where no gradient should pass.",
+        )
+    text = failure.text.as_operand(node)
+    fixes = [failure.text.fix([(node, f"{text}.detach()")], f"{text}.detach(), in line {node.lineno}")]
+    return Advice(
+        f"Backward came to line {node.lineno}, `{failure.text.of(node)}`: torch defines no derivative for {packet}.",
+        f"Use another operation there, or cut its result off where no gradient should pass: `{text}.detach()`.",
+        [],
+        fixes if isinstance(node, ast.Call | ast.BinOp) else [],
+    )
 
 
 def numpy(failure: Failure, _match: re.Match[str]) -> Advice | None:
@@ -311,6 +355,7 @@ FAMILIES: Final = (
     Family("backward_not_scalar", "RuntimeError", r"implicitly created only for scalar outputs", not_scalar),
     Family("backward_twice", "RuntimeError", r"Trying to backward through the graph a second time", twice),
     Family("no_graph", "RuntimeError", r"does not require grad and does not have a grad_fn", no_graph),
+    Family("no_derivative", "RuntimeError", r"derivative for aten::(\w+) is not implemented", no_derivative),
     Family("numpy_of_graph", "RuntimeError", r"Can't call numpy\(\) on Tensor that requires grad", numpy),
     Family(
         "item_of_several", "Exception", r"cannot be converted to Scalar|only one element tensors can be converted", item

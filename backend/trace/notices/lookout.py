@@ -10,7 +10,7 @@ from backend.trace.notices.depth import depth
 from backend.trace.notices.finite import from_gradients, from_loss, is_bad
 from backend.trace.notices.losses import losses
 from backend.trace.notices.modes import Modes
-from backend.trace.notices.training import AT_END, Piling, hidden_write, idle_step, without_gradient
+from backend.trace.notices.training import AT_END, Piling, elsewhere, hidden_write, idle_step, without_gradient
 from backend.trace.notices.updates import Lost, without_update
 from backend.trace.recorder import Recorder
 from backend.trace.records import Op, Step
@@ -57,6 +57,7 @@ class Lookout:
         if new:
             self._say(losses(step), told)
             self._say(self._modes.look(step, self._recorder.module_calls), told)
+            self._say(elsewhere(step, self._source), told)
         self._modes.passed(step)
         if step.piled:
             self._say(self._piling.look(step), told)

@@ -124,6 +124,20 @@ def idle_step(optimizer: str, count: int, site: Site | None) -> Caution:
     )
 
 
+def elsewhere(step: Step, source: Source) -> Iterator[Caution]:
+    """Autograd has nodes of ops that nobody saw, and the snippet uses threads: the modes are one thread's."""
+    unseen = [node for node in step.engine if node.op is None and node.leaf is None]
+    if unseen and any("Thread" in line for line in source.lines):
+        yield Caution(
+            "other_thread",
+            f"{len(unseen)} of the nodes that backward went through belong to operations in another thread, which is "
+            "not watched: they have gradients, and no values and lines.",
+            "Run in the snippet's own thread what is to be seen in full.",
+            step.backward_site,
+            level="info",
+        )
+
+
 def hidden_write(value: Value, site: Site | None, *, leaf: bool) -> Caution:
     """A write through `.data` that autograd did not see."""
     name = called(value)

@@ -167,14 +167,24 @@ def _bare(packet: str) -> str:
     return packet.replace("_", "")
 
 
+_TORCHS_OWN: Final = {
+    "CopySlices": "the gradient where the tensor was not written over; what was written gets the rest",
+    "NotImplemented": "torch defines no derivative here: a backward that comes past ends with an error",
+    "CheckpointFunctionBackward": "checkpoint runs its function once more, with autograd, and goes back through that",
+    "BackwardHookFunctionBackward": "the gradient as it is: torch puts this node around a module with backward hooks",
+}
+"""Nodes that are no op's and no Function's of the snippet."""
+
+
 def _function(op: Op, place: int, name: str, symbols: dict[str, str]) -> RuleMessage:
     """No rule is written down: the function that computes it, and what it uses."""
-    function = (op.grad_fn or "").split("::")[-1] or op.info.packet
+    full = op.grad_fn or ""
+    function = full.split("::")[-1] or op.info.packet
     kept = list(dict.fromkeys(label for label, _ in op.saved or ()))
     uses = f" and what it saved: {', '.join(kept)}" if kept else " alone: it saved no tensor"
-    if function == "CopySlices":
-        words = "the gradient where the tensor was not written over; what was written gets the rest"
-        source = "torch.autograd: CopySlices"
+    if full.startswith("torch::") or function in _TORCHS_OWN:
+        words = _TORCHS_OWN.get(function) or f"torch computes it in {function}, from the gradient{uses}"
+        source = f"torch.autograd: {function.removesuffix('Backward')}"
     elif function[-1:].isdigit():
         words = f"torch computes it in {function}, from the gradient{uses}"
         source = f"derivatives.yaml: {op.info.entry}"
