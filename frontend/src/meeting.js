@@ -159,8 +159,15 @@ export function cellText({ parts, total, adds }, together, cell, isThere = () =>
  * @returns {string} `6.0 + 1.0 \u2212 2.5`
  */
 export function added([first = "", ...rest]) {
-  const signed = rest.map((term) => (term.startsWith("\u2212") ? `\u2212 ${term.slice(1)}` : `+ ${term}`));
-  return [first, ...signed].join(" ");
+  return [first, ...rest.map(signed)].join(" ");
+}
+
+/**
+ * @param {string} term
+ * @returns {string} `+ 6.0`, `\u2212 2.5`
+ */
+export function signed(term) {
+  return term.startsWith("\u2212") ? `\u2212 ${term.slice(1)}` : `+ ${term}`;
 }
 
 /** @param {Cells} together @returns {number} the cell with the largest sum: where there is most to see */

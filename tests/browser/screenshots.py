@@ -10,12 +10,19 @@ from typing import Final
 from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import FLAGS
-from tests.browser.screen import MEETING, Screen
+from tests.browser.screen import Screen
 from tests.programs import chromium
 from tests.serving import ROOT, serve
 
 IMAGES: Final = ROOT / "docs" / "images"
 GPT: Final = (Path(__file__).parents[1] / "bench" / "snippets" / "w5_gpt12.py").read_text("utf-8")
+MEETING: Final = """X = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
+W = torch.tensor([[0.5, -1.0], [2.0, 0.0]], requires_grad=True)
+
+h = X @ W
+loss = (h * h + h).sum()
+loss.backward()
+"""
 FIT: Final = """X = torch.randn(32, 2)
 target = X @ torch.tensor([[2.0], [-1.0]]) + 0.5
 
@@ -32,9 +39,12 @@ for epoch in range(24):
 
 
 def backward_in_the_middle(screen: Screen) -> None:
-    """Two of the three gradients that meet in b have come."""
-    screen.page.locator('[data-part="scrubber"]').fill("8")
-    screen.node("b").click()
+    """Two of the three gradients that meet in h have come."""
+    screen.page.locator('[data-part="scrubber"]').fill("10")
+    screen.page.evaluate("document.activeElement.blur()")
+    addition = screen.page.locator("[data-addition]")
+    addition.wait_for()
+    addition.evaluate("element => element.closest('.card').scrollIntoView({ block: 'end' })")
 
 
 def step_of_training(screen: Screen) -> None:
@@ -51,6 +61,7 @@ def gradients_of_a_block(screen: Screen) -> None:
     screen.page.keyboard.press("Enter")
     screen.wait()
     screen.page.keyboard.press("Escape")
+    screen.page.locator("#crumbs").get_by_role("button", name="qkv").click()
     screen.page.get_by_role("button", name="colour by").click()
     screen.page.get_by_role("radio", name="gradient norm").check()
     screen.page.keyboard.press("Escape")

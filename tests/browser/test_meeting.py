@@ -151,3 +151,17 @@ def test_a_hook_that_changes_the_sum_is_not_called_a_sum(open_page: Open) -> Non
     screen.node("h").click()
     changed = "A hook, or a write in place, makes something else of the sum."
     expect(screen.page.locator("[data-changed]")).to_have_text(changed)
+
+
+def test_gradients_of_different_outputs_are_no_sum(open_page: Open) -> None:
+    screen = open_page(
+        "a = torch.ones(2, 3, requires_grad=True)\nx, y = (a * 2).unbind(0)\nloss = (x * y).sum()\nloss.backward()\n"
+    )
+    unbound = screen.page.locator('[data-node]:has-text("UnbindBackward0")')
+    unbound.click()
+    assert unbound.locator(".addend").count() == 0
+    assert not [label for label in screen.labels() if label.startswith("+")]
+    assert screen.page.locator("[data-addition]").count() == 0
+    for event in range(events(screen)):
+        goto(screen, event)
+        assert "contribution" not in (screen.page.locator('[data-part="narration"]').text_content() or "")

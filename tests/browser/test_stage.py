@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
-from tests.browser.screen import BLOCKS, ENCODER, EXPRESSION, FFN, MEETING, REGRESSION, Screen
+from tests.browser.screen import BLOCKS, ENCODER, EXPRESSION, FFN, MEETING, REGRESSION, TRAINING, Screen
 
 SNIPPETS = {
     "expression": EXPRESSION,
@@ -205,3 +205,9 @@ def test_arrow_keys_lead_to_what_is_out_of_sight(open_page: Open) -> None:
         seen.add(screen.page.evaluate("document.activeElement.dataset?.node ?? document.activeElement.tagName"))
     assert "BODY" not in seen
     assert len(seen) > 15
+
+
+def test_the_legend_covers_nothing_of_a_first_view(open_page: Open) -> None:
+    screen = open_page(TRAINING, width=1024, height=768)
+    (legend,) = screen.rects(".legend")
+    assert all(node["bottom"] <= legend["top"] for node in screen.rects("[data-node]"))

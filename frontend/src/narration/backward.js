@@ -7,7 +7,7 @@ import { chainRules, spaced } from "../explain.js";
 import { cellText, cellsTogether, meetingsAt, mostTelling } from "../meeting.js";
 import { countText, numberText } from "../number.js";
 import { nodeTitle } from "../stage/card.js";
-import { contributions, lossName, sumText } from "../stage/contribution.js";
+import { besides, contributions, lossName, sumText } from "../stage/contribution.js";
 import { isWritten, valueText } from "../tensor.js";
 import { gradWords, valueWords } from "./words.js";
 
@@ -76,7 +76,7 @@ function savedWords(word, node, { graph, step }) {
  * @returns {string} which of several contributions it is
  */
 function share(edge, at, { graph, step }) {
-  const parts = (graph.outOf.get(edge.source) ?? []).filter(({ id }) => step.edgeGrads.has(id));
+  const parts = besides(edge, graph, step);
   if (parts.length < 2) return "";
   const there = new Set(step.events.slice(0, at + 1).flatMap((event) => event.edge ?? []));
   const place = parts.filter(({ id }) => there.has(id)).length;

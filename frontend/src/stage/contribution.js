@@ -3,7 +3,7 @@
 /** @import {GraphEdge, GraphModel, Segment, StepModel, Tensor} from "../model.d.ts" */
 /** @import {Meeting} from "../meeting.js" */
 
-import { added, isOfScalars, meetingsAt } from "../meeting.js";
+import { added, isOfScalars, meetingsAt, signed } from "../meeting.js";
 import { countText, numberText } from "../number.js";
 import { gradText, isScalar, norm, shapeText } from "../tensor.js";
 
@@ -35,11 +35,21 @@ export function segmentLabel(segment, graph, step, roomy) {
   const scalars = carried.every((id) => isScalar(/** @type {Tensor} */ (step.edgeGrads.get(id))));
   if (carried.length > (scalars ? WRITTEN : 1)) return counted(carried, step, scalars);
   if (carried.length > 1) return added(texts);
-  const source = graph.edges.get(first)?.source ?? "";
-  const name = graph.nodes.get(source)?.names?.at(-1);
-  const whole = contributions(source, graph, step).length === 1;
-  if (!whole) return signed(texts[0] ?? "");
+  const edge = graph.edges.get(first);
+  if (edge && besides(edge, graph, step).length > 1) return signed(texts[0] ?? "");
+  const node = graph.nodes.get(edge?.source ?? "");
+  const name = node && node.outputs > 1 ? undefined : node?.names.at(-1);
   return roomy && name && name.length <= 10 ? `\u2202${lossName(graph, step)}/\u2202${name} ${texts[0]}` : `${texts[0]}`;
+}
+
+/**
+ * @param {GraphEdge} edge
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @returns {GraphEdge[]} those that brought gradients to the same output of its source, it among them
+ */
+export function besides({ source, source_output: output }, graph, step) {
+  return (graph.outOf.get(source) ?? []).filter((edge) => edge.source_output === output && step.edgeGrads.has(edge.id));
 }
 
 /**
@@ -162,12 +172,4 @@ export function partialLabel(there, all, step) {
   const tensors = there.flatMap((id) => step.edgeGrads.get(id) ?? []);
   if (all > WRITTEN || !tensors.every(isScalar)) return `${there.length} of ${countText(all, "gradient")}`;
   return added(tensors.map((tensor) => gradText(tensor)));
-}
-
-/**
- * @param {string} text
- * @returns {string} `+ 6.0`, `\u2212 2.5`
- */
-function signed(text) {
-  return text.startsWith("\u2212") ? `\u2212 ${text.slice(1)}` : `+ ${text}`;
 }
