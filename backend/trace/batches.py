@@ -60,6 +60,8 @@ def _learns(dataset: Any) -> bool:
 
 def name_batch(values: list[Value]) -> None:
     """Name each value as the snippet does now: `x`, or `batch[0]` for what lies in a list or a dict."""
+    if not values:
+        return
     wanted = {id(tensor): value for value in values if not value.names and (tensor := value.ref()) is not None}
     for frame in learner_frames(sys._getframe(1)):
         for name, held in list(frame.f_locals.items()):

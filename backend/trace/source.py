@@ -42,7 +42,7 @@ def learner_frames(frame: FrameType | None) -> Iterator[FrameType]:
     """Every frame that runs the learner's code, from `frame` outwards."""
     while (frame := learner_frame(frame)) is not None:
         yield frame
-        frame = frame.f_back
+        frame = None if frame.f_code.co_name == "<module>" else frame.f_back
 
 
 def learner_site(depth: int = 1) -> Site | None:

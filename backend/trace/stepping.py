@@ -50,7 +50,8 @@ def _watched_step(plain: Callable[..., Any]) -> Callable[..., Any]:
         named = {name: _heard(value, optimizer, modes) for name, value in kwargs.items()}
         with modes.aside():
             result = plain(optimizer, *heard, **named)
-        recorder.stepped(optimizer)
+        with recorder.paused():  # asked through a mode, each property of a tensor takes as long as an op
+            recorder.stepped(optimizer)
         return result
 
     return step
@@ -64,7 +65,8 @@ def _heard(argument: Any, optimizer: Any, modes: Watching) -> Any:
     def closure(*args: Any, **kwargs: Any) -> Any:
         nonlocal called
         if called:
-            modes.recorder.stepped(optimizer)  # LBFGS has moved the parameters and looks at the loss again
+            with modes.recorder.paused():
+                modes.recorder.stepped(optimizer)  # LBFGS has moved the parameters and looks at the loss again
         called = True
         with modes.back():
             return argument(*args, **kwargs)

@@ -119,11 +119,12 @@ class Steps(Ledger):
         """Complete the current step, if it holds anything, and begin another."""
         self.finish_op()
         step = self.step
-        summaries = self._summaries(step)
-        if not step.events and not step.unseen:
-            self.step = Step(step.index, told=step.told)
-            return
-        self.emit(step, summaries)
+        if not step.unseen or step.events:
+            summaries = self._summaries(step)
+            if not step.events:
+                self.step = Step(step.index, told=step.told)
+                return
+            self.emit(step, summaries)
         if self.turned is not None:
             self.turned(step)
         self.forget(step.ops)

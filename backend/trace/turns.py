@@ -96,12 +96,12 @@ class Turns:
 
     def goes_on(self) -> bool:
         """Whether the snippet is still in the turn in which the last step was closed: a loop goes on downwards."""
+        if self._frame is None or self._values is not None:
+            return False
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame is not self._frame:
             frame = frame.f_back
-        if frame is None or not self._around or self._values is not None:
-            return False
-        return self._line < frame.f_lineno <= self._around[-1].last
+        return frame is not None and self._line < frame.f_lineno <= self._around[-1].last
 
     def printed(self, readings: Callable[[], dict[str, float]]) -> None:
         """The snippet has printed a row. Its numbers are the turn's, if it was printed inside a loop."""
@@ -122,7 +122,8 @@ class Turns:
             turn = Turn(self._told, self._numbers(self._frame.f_locals, self._around[-1].assigned))
         else:
             turn = Turn(self._told, self._values)
-        turn.values.update(self._only_printed(turn, loss))
+        if self._said:
+            turn.values.update(self._only_printed(turn, loss))
         self._told, self._values = {}, None
         return turn
 
@@ -253,11 +254,10 @@ def _number(held: Any) -> float | None:
     kind = type(held)
     if kind is float or kind is int:
         return float(held) if kind is float or abs(held) < 2**53 else None
-    if not isinstance(held, torch.Tensor) or held.numel() != 1 or held.is_meta or held.is_complex():
-        return None
-    if held.layout is not torch.strided:
+    if not isinstance(held, torch.Tensor) or held.numel() != 1 or held.is_meta or held.layout is not torch.strided:
         return None
     try:
-        return float(held.detach())
+        number = held.item()
     except Exception:  # a tensor inside torch.func's transforms has no value to give
         return None
+    return None if type(number) is complex else float(number)

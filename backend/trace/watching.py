@@ -29,26 +29,27 @@ class _Stack:
 
     def place(self, mode: Any) -> int | None:
         """How many lie under the mode; None where it is not there, or is being asked and so taken off for a while."""
-        return next((place for place in range(self.length()) if self._at(place) is mode), None)
+        for place in range(self.length() - 1, -1, -1):
+            if self._at(place) is mode:
+                return place
+        return None
 
     def take(self, place: int) -> None:
         """Take off the mode at that place."""
         above = self._lift(place + 1)
         self._pop()
-        self._lay(above)
+        for other in reversed(above):
+            self._push(other)
 
     def put(self, mode: Any, place: int) -> None:
         """Put a mode on, over so many, as far as they are still there."""
         above = self._lift(place)
         self._push(mode)
-        self._lay(above)
+        for other in reversed(above):
+            self._push(other)
 
     def _lift(self, place: int) -> list[Any]:
         return [self._pop() for _ in range(self.length() - place)]
-
-    def _lay(self, above: list[Any]) -> None:
-        for mode in reversed(above):
-            self._push(mode)
 
 
 _INFRA: Final = tuple(torch._C._TorchDispatchModeKey.__members__.values())
@@ -56,7 +57,11 @@ _INFRA: Final = tuple(torch._C._TorchDispatchModeKey.__members__.values())
 
 
 def _dispatches() -> int:
-    return torch._C._len_torch_dispatch_stack() - sum(torch._C._get_dispatch_mode(k) is not None for k in _INFRA)
+    count = torch._C._len_torch_dispatch_stack()
+    for kind in _INFRA:
+        if torch._C._get_dispatch_mode(kind) is not None:
+            count -= 1
+    return count
 
 
 _FUNCTIONS: Final = _Stack(
