@@ -1,8 +1,8 @@
 """The modes off: in iterations that are not told in full, of a loop that does the same in each.
 
 The modes cost more than a small step does, also where they keep nothing. So where one iteration after the other has had
-one backward and no other end of a step, and the next step is not told, what runs from the loop's head on is only
-counted: each backward is one step, and gives its loss. Whatever is not as expected puts the modes back on.
+a backward, or a few, and no other end of a step, and none of its next steps is told, what runs from the loop's head on
+is only counted: each backward is one step, and gives its loss. Whatever is not as expected puts the modes back on.
 
 They go on again when the iteration before one that is told is over, and its step may be told then if it uses nothing
 that iterations before have left, as far as that can be seen: in a loop where steps do, the step before is recorded too.
@@ -40,6 +40,10 @@ class Coasting:
         self._modes = modes
         self._last: Pass | None = None
         """The iteration that had the last backward."""
+        self._backwards = 0
+        """How many it has had."""
+        self._most = 0
+        """How many an iteration of that loop has had at most."""
         self._alike = 0
         self._nodes = 0
         """How many nodes autograd had made when it was certain that the next step had not begun."""
@@ -73,10 +77,13 @@ class Coasting:
         if last is None or now.loop != last.loop:
             return
         self.torn = False
-        if not self._follows(now):
-            self._alike = 0
-            self.wake()
-        elif self._alike < ALIKE or self._is_wanted(now):
+        if self._follows(now) and self._backwards <= self._most:
+            self._alike += 1
+            self._apart += not self.off
+        else:
+            self._alike = self._apart = 0
+            self._most = max(self._most, self._backwards)
+        if self._alike < ALIKE or self._is_wanted(now):
             self.wake()
         elif not self.off:
             self._sleep(frame)
@@ -100,7 +107,7 @@ class Coasting:
             self._bare = self._woken = False
             return
         self._nodes = _nodes()
-        if step.closed and recorder.tells(step.index + 1):
+        if step.closed and self._tells_some(step.index + 1):
             self.wake()
             self._bare = True
 
@@ -112,26 +119,29 @@ class Coasting:
 
     def backward(self) -> None:
         """The engine is about to run. If the modes are off and this is not expected, they are on afterwards."""
-        path = self._recorder.loops
+        path, last = self._recorder.loops, self._last
         now = path[-1] if path else None
-        if now is not None and self._follows(now):
-            self._alike += 1
-            self._apart += not self.off
-            if self._events is not None:
-                self._empties = self._heard > self._before
-                if len(self._events) > self._heard:
-                    self._added.add(now.loop)
-        else:
+        if now is not None and now == last:
+            self._backwards += 1
+            return
+        if now is None or not self._follows(now):
             self._alike = self._apart = 0
             self.torn = self.off
             self.wake()
-        self._last, self._events = now, None
+            if now is None or last is None or now.loop != last.loop:
+                self._most = 0
+        elif self._events is not None:
+            self._empties = self._heard > self._before
+            if len(self._events) > self._heard:
+                self._added.add(now.loop)
+        self._last, self._backwards, self._events = now, 1, None
 
     def passed(self, loss: float | None) -> None:
         """A backward that nobody watched is done."""
         recorder = self._recorder
         if recorder.step.closed:
             recorder.next_step()
+        recorder.leave_untold()
         step = recorder.step
         step.unseen = True
         step.number = loss
@@ -180,17 +190,22 @@ class Coasting:
         if _nodes() > self._nodes:
             if recorder.step.closed:
                 recorder.next_step()
+            recorder.leave_untold()
             recorder.step.unseen = True
 
     def _is_wanted(self, now: Pass) -> bool:
         """Whether the iteration that begins is to be seen."""
-        recorder = self._recorder
-        step = recorder.step
+        step = self._recorder.step
         following = step.index + step.closed
-        if recorder.tells(following) or (step.told and now.loop in self._added):
+        if self._tells_some(following) or (step.told and now.loop in self._added):
             return True
         apart = self._apart >= ALIKE and now.loop not in self._linked
-        return not apart and recorder.tells(following + 1, iterations=1)
+        return not apart and self._tells_some(following + self._most, iterations=1)
+
+    def _tells_some(self, following: int, *, iterations: int = 0) -> bool:
+        """Whether any of the steps from that number on that one iteration may have is told in full."""
+        tells = self._recorder.tells
+        return any(tells(index, iterations=iterations) for index in range(following, following + self._most))
 
     def _sleep(self, frame: FrameType) -> None:
         recorder = self._recorder
