@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from tests.browser.screen import BLOCKS, EXPRESSION, FFN, TRAINING
+from tests.browser.screen import BLOCKS, EXPRESSION, FFN, MEETING, TRAINING
 from tests.serving import Served
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -52,6 +52,18 @@ def test_svg_from_afar_is_as_detailed_as_from_near(open_page: Open) -> None:
         screen.page.get_by_role("button", name="zoom out").click()
     assert "farther" in (screen.page.locator(".stage-svg").get_attribute("class") or "")
     assert saved(screen.page, "Picture as SVG").read_text("utf-8") == near
+
+
+def test_svg_of_a_moment_has_nothing_that_is_still_to_come(open_page: Open) -> None:
+    screen = open_page(MEETING)
+    screen.page.locator('[data-part="scrubber"]').fill("1")
+    root = ElementTree.fromstring(saved(screen.page, "Picture as SVG").read_text("utf-8"))
+    words = ["".join(element.itertext()) for element in root.iter(f"{SVG}text")]
+    assert "b = 6.0" in words
+    assert "d" in words
+    assert not [word for word in words if "42.0" in word or "39.0" in word or "6.0 + 6.0" in word]
+    dashed = [path for path in root.iter(f"{SVG}path") if path.attrib.get("stroke-dasharray")]
+    assert dashed == []
 
 
 def test_png_is_twice_as_large_as_the_picture(open_page: Open) -> None:

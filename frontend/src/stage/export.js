@@ -56,9 +56,18 @@ function copy(element, colour) {
   if (element instanceof SVGTextElement) made.setAttribute("font-family", FACES);
   for (const child of element.childNodes) {
     if (child instanceof Text) made.append(child.data);
-    else if (child instanceof SVGElement && !child.matches(".hit, .ghosts, title")) made.append(copy(child, colour));
+    else if (child instanceof SVGElement && isShown(child)) made.append(copy(child, colour));
   }
   return made;
+}
+
+/**
+ * @param {SVGElement} element
+ * @returns {boolean} false for what a moment of the playback hides; in a hidden group something may still be shown
+ */
+function isShown(element) {
+  if (element.matches(".hit, .ghosts, title")) return false;
+  return element instanceof SVGGElement || getComputedStyle(element).visibility !== "hidden";
 }
 
 /** @param {Element} element */
