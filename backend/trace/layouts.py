@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ctypes import c_char, string_at
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,20 @@ NARROW: Final = frozenset(
 )
 """Types whose every value float32 holds exactly; the others travel as float64."""
 
+_NUMPY: Final = {
+    torch.float32: "f",
+    torch.float64: "d",
+    torch.float16: "e",
+    torch.int64: "q",
+    torch.int32: "i",
+    torch.int16: "h",
+    torch.int8: "b",
+    torch.uint8: "B",
+    torch.bool: "?",
+    torch.bfloat16: "H",
+}
+"""numpy's names of types; of bfloat16, which it does not know, the bits."""
+
 Look = tuple[int, int, int, int]
 """A matrix among elements in a row, from the first on: height, width, steps from row to row and column to column."""
 
@@ -24,14 +39,34 @@ Reading = tuple[tuple[int, ...], tuple[int, ...]]
 class Layout:
     """What is the same for all tensors of one shape, strides and type."""
 
-    __slots__ = ("alike", "contiguous", "dtype", "elements", "look", "name", "narrow", "numel", "reading", "shape")
+    __slots__ = (
+        "alike",
+        "contiguous",
+        "direct",
+        "dtype",
+        "elements",
+        "look",
+        "memory",
+        "name",
+        "narrow",
+        "numel",
+        "readable",
+        "reading",
+        "row_major",
+        "shape",
+        "single",
+        "strides",
+    )
 
     def __init__(self, shape: torch.Size, strides: tuple[int, ...], dtype: torch.dtype) -> None:
         self.shape = tuple(shape)
         self.dtype = dtype
         self.name = str(dtype)
         self.narrow = dtype in NARROW
-        self.numel = shape.numel()
+        self.numel = numel = shape.numel()
+        self.readable = numel > 0 and dtype in _NUMPY
+        """`values` can read it."""
+        self.single = dtype is torch.float32 and not shape
         ordered = _ordered(self.shape, strides)
         self.reading: Reading | None = None if ordered is None else ordered[0]
         """None where elements overlap or mingle, as in an expanded tensor: that is copied first."""
@@ -45,6 +80,23 @@ class Layout:
         lying = self.shape if self.contiguous or self.reading is None else self.reading[0]
         self.alike: int = _numbered.setdefault(("alike", lying, dtype), len(_numbered))
         """What is `lying` of tensors that have this in common can be stacked."""
+        self.direct = dtype is torch.float32 and ordered is not None and len(ordered[0][0]) == 1
+        """They are float32 side by side, in whatever order: `flat` reads them where they lie."""
+        self.row_major = strides == packed == _packed(self.shape)
+        self.strides = tuple(stride * dtype.itemsize for stride in strides)
+        span = 1 + sum((size - 1) * stride for size, stride in zip(self.shape, strides, strict=True))
+        self.memory: Any = c_char * ((span if numel else 0) * dtype.itemsize)
+        """From the first element to the last."""
+
+    def values(self, address: int) -> bytes:
+        """The elements that lie at an address, row by row: see `numbers`."""
+        if self.row_major:
+            return string_at(address, self.memory._length_)
+        return np.ndarray(self.shape, _NUMPY[self.dtype], self.memory.from_address(address), 0, self.strides).tobytes()
+
+    def flat(self, address: int) -> Array:
+        """The memory at an address as one row of float32. Not a copy, and valid as long as the tensor is."""
+        return np.frombuffer(self.memory.from_address(address), np.float32)
 
     def lying(self, tensor: torch.Tensor) -> torch.Tensor:
         """The elements of `tensor` in the order in which they lie."""
@@ -66,6 +118,14 @@ class Layouts(dict[tuple[torch.Size, tuple[int, ...], torch.dtype], Layout]):
 
 
 LAYOUTS: Final = Layouts()
+
+
+def numbers(values: bytes, dtype: torch.dtype) -> Array:
+    """What `Layout.values` has read, in the type in which it travels: float32 or float64."""
+    read = np.frombuffer(values, _NUMPY[dtype])
+    if dtype is torch.bfloat16:
+        return (read.astype(np.uint32) << 16).view(np.float32)
+    return read.astype(np.float32 if dtype in NARROW else np.float64)
 
 
 def matrix(flat: Array, look: Look) -> Array:

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from backend.trace.recorder import Recorder
 from backend.trace.records import Call, OpInfo
 from backend.trace.source import FILENAME, learner_frame, learner_site
+from backend.trace.writes import targets
 
 _INFOS: dict[Any, OpInfo] = {}
 
@@ -57,7 +58,7 @@ class ForwardMode(TorchDispatchMode):
         if info is None:
             info = _INFOS[func] = OpInfo(func)
         if info.writes:
-            recorder.before_write()
+            recorder.before_write(targets(info, args, kwargs or {}))
         out = func(*args, **(kwargs or {}))
         recorder.add(info, args, kwargs or {}, out)
         return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -31,10 +32,13 @@ _CUT_OFF = OpInfo(torch.ops.aten.detach_.default)
 class Recorder(Writes):
     """The record of one run."""
 
-    def before_write(self) -> None:
-        """An op is about to write to tensors that may be waiting to be summarised."""
+    def before_write(self, tensors: Iterable[_Tensor] | None = None) -> None:
+        """These are about to be written to, or any: what waits to be summarised may be among them."""
         self.finish_op()
-        self.summariser.flush()
+        if tensors is None:
+            self.summariser.flush()
+        else:
+            self.summariser.before_write(tensors)
 
     def add(self, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         """One aten op has run."""

@@ -7,7 +7,7 @@ statistics in calls of its own. A stack is as high as the processor's cache allo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -25,7 +25,10 @@ FEW: Final = 8
 STACK: Final = 1 << 17
 """Elements of a stack."""
 
-Shown = list[tuple[int, Layout]]
+Entry = list[Any]
+"""[what a tensor is, its summary]: the second is None as long as it waits."""
+
+Shown = list[tuple[Entry, Layout]]
 """Tensors that look alike: where the summary of each belongs, and its layout."""
 
 Told = tuple[Shown, tuple[int, int], bytes]
@@ -35,18 +38,45 @@ Told = tuple[Shown, tuple[int, int], bytes]
 class Run:
     """Elements, and the tensors that they are: one, and views of it that show them all."""
 
-    __slots__ = ("looks", "lying")
+    __slots__ = ("_storage", "address", "layout", "looks", "tensor")
 
-    def __init__(self, lying: torch.Tensor) -> None:
-        self.lying = lying
-        """They themselves, each once, in the order in which they lie."""
+    def __init__(self, tensor: torch.Tensor, layout: Layout, address: int) -> None:
+        self.tensor = tensor
+        self.layout = layout
+        self.address = address
+        self._storage: int | None = 0
         self.looks: dict[Look, Shown] = {}
+
+    @property
+    def storage(self) -> int | None:
+        """See `storage_of`."""
+        if self._storage == 0:
+            self._storage = storage_of(self.tensor)
+        return self._storage
+
+    def moved(self) -> bool:
+        """The memory has been taken from under the tensor, by its storage's `resize_`: nothing is there to be read."""
+        return self.tensor.data_ptr() != self.address
+
+    def lying(self) -> torch.Tensor:
+        """The elements, each once, in the order in which they lie."""
+        return self.layout.lying(self.tensor)
 
     def flat(self) -> Array:
         """As one row of float32."""
-        flat = self.lying.contiguous().view(-1)
-        array: Array = (flat if flat.dtype is torch.float32 else flat.to(torch.float32)).numpy()
-        return array
+        if self.layout.direct:
+            return self.layout.flat(self.address)
+        copied: Array = self.lying().contiguous().view(-1).to(torch.float32).numpy()
+        return copied
+
+
+def storage_of(tensor: torch.Tensor) -> int | None:
+    """What tensors have in common that share memory. None where others, of numpy's making, may share it too."""
+    try:
+        storage = tensor.untyped_storage()
+        return storage.data_ptr() if storage.resizable() else None
+    except (RuntimeError, NotImplementedError):
+        return None
 
 
 class Stacks:
@@ -57,14 +87,14 @@ class Stacks:
         self._alone: list[Run] = []
         self._rows: list[Run] = []
         """The runs that were stacked."""
-        self._found: list[tuple[int, int, tuple[torch.Tensor, ...]]] = []
+        self._found: list[tuple[int, int, tuple[Array, ...]]] = []
         """Of each stack: its height, the elements in a row, and what `of_rows` asks for."""
         self._thumbs: list[tuple[list[int], list[Shown], Array]] = []
         """Rows, the tensors of each that look alike, and their thumbnails."""
 
     def add(self, runs: list[Run]) -> None:
         """Take runs that can be stacked: their elements lie in the same shape."""
-        numel = runs[0].lying.numel()
+        numel = runs[0].layout.numel
         if numel >= LONG or len(runs) < FEW:
             self._alone += runs
             return
@@ -84,8 +114,9 @@ class Stacks:
             yield from self._told()
 
     def _reduce(self, runs: list[Run], numel: int) -> None:
-        stack = torch.stack([run.lying for run in runs]).view(len(runs), numel).to(torch.float32)
-        found = stack.amin(1), stack.amax(1), stack.sum(1), torch.linalg.vector_norm(stack, dim=1)
+        stack = torch.stack([run.lying() for run in runs]).view(len(runs), numel).to(torch.float32)
+        array = stack.numpy()
+        found = stack.amin(1).numpy(), stack.amax(1).numpy(), stack.sum(1).numpy(), np.vecdot(array, array)
         wanted: dict[Look, tuple[list[int], list[Shown]]] = {}
         for row, run in enumerate(runs):
             for look, shown in run.looks.items():
@@ -102,7 +133,7 @@ class Stacks:
     def _told(self) -> Iterator[Told]:
         counts = np.repeat([numel for _, numel, _ in self._found], [height for height, _, _ in self._found])
         parts = zip(*(found for _, _, found in self._found), strict=True)
-        statistics, doubtful = of_rows(counts, *(torch.cat(part).numpy() for part in parts))
+        statistics, doubtful = of_rows(counts, *map(np.concatenate, parts))
         strange: dict[int, Array] = {}
         for row in np.flatnonzero(doubtful).tolist():
             flat = self._rows[row].flat()

@@ -17,16 +17,23 @@ _FILLS = frozenset({"uniform_", "normal_", "zero_", "fill_", "bernoulli_", "rand
 """Ops that give a fresh tensor its first values: part of how it was made, until something has read it."""
 
 
+def targets(info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[_Tensor]:
+    """The arguments of a call that it writes to."""
+    found: list[_Tensor] = []
+    for place in info.writes:
+        target = args[place] if place < len(args) else kwargs.get(info.arguments[place])
+        found += [target] if isinstance(target, _Tensor) else tensors_in(target)
+    return found
+
+
 class Writes(Steps):
     """Tells the kinds of writes apart."""
 
     def _write(self, op: Op, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """An in-place op. True if it is told otherwise than as an op: an update, a zero_grad, an initialisation."""
         told = True
-        for place in info.writes:
-            target = args[place] if place < len(args) else kwargs.get(info.arguments[place])
-            for tensor in [target] if isinstance(target, _Tensor) else tensors_in(target):
-                told = self._write_one(op, tensor) and told
+        for tensor in targets(info, args, kwargs):
+            told = self._write_one(op, tensor) and told
         return told and bool(info.writes)
 
     def _write_one(self, op: Op, written: _Tensor) -> bool:

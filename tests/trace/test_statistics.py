@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 import torch
 
 from backend.trace.moments import PIECE
-from backend.trace.reduction import Reduction, Summary
-from backend.trace.stacks import FEW, STACK
+from backend.trace.records import VALUE
+from backend.trace.reduction import Summary
+from backend.trace.stacks import FEW, LONG, STACK
+from backend.trace.summary import MOST_LONG, Summariser
 from backend.wire.messages import STATISTICS
 
 PREVIEW = 64
@@ -120,8 +123,16 @@ def check_thumb(shown: np.ndarray[Any, Any], tensor: torch.Tensor) -> None:
 
 
 def reduce(*tensors: torch.Tensor) -> list[Summary]:
-    with torch.no_grad():
-        return Reduction(PREVIEW, list(tensors)).summaries()
+    return summaries(tensors, PREVIEW)
+
+
+def summaries(tensors: Iterable[torch.Tensor], preview: int) -> list[Summary]:
+    summariser = Summariser(preview)
+    for place, tensor in enumerate(tensors):
+        summariser.add((VALUE, None, place), tensor)
+    taken = summariser.take()
+    assert [key[2] for key, _ in taken] == list(range(len(taken)))
+    return [summary for _, summary in taken]
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -161,8 +172,8 @@ def test_many_of_a_shape_are_as_good_as_each(shape: tuple[int, ...], dtype: torc
         tensors.append(tensor.to(dtype))
     tensors.append((tensors[0].to(torch.float32) * 1e-22).to(dtype))
     shown = [view for t in tensors[-3 * FEW :] for view in (t, t.transpose(0, -1), t.reshape(-1), t[None])]
-    summaries = reduce(*tensors, *shown)
-    for summary, tensor in list(zip(summaries, [*tensors, *shown], strict=True))[:: 1 if len(shape) < 3 else 5]:
+    found = reduce(*tensors, *shown)
+    for summary, tensor in list(zip(found, [*tensors, *shown], strict=True))[:: 1 if len(shape) < 3 else 5]:
         check(summary, tensor)
 
 
@@ -215,9 +226,8 @@ def test_views_of_other_types_share_no_numbers() -> None:
 
 def test_a_thumbnail_of_all_cells_and_of_one() -> None:
     tensor = make((40, 50), torch.float32)
-    with torch.no_grad():
-        one = Reduction(1, [tensor]).summaries()[0]
-        all_cells = Reduction(1024, [tensor]).summaries()[0]
+    one = summaries([tensor], 1)[0]
+    all_cells = summaries([tensor], 1024)[0]
     assert one.thumb == (1, 1)
     assert read(one)[1][0] == pytest.approx(float(tensor.mean()), abs=1e-6)
     assert all_cells.thumb == (32, 32)
@@ -248,3 +258,77 @@ def test_what_has_no_values_has_its_shape(tensor: torch.Tensor) -> None:
     assert (summary.shape, summary.dtype) == (tuple(tensor.shape), str(tensor.dtype))
     assert (summary.values, summary.thumb) == (0, None)
     assert np.isnan(read(summary)[0][:4]).all()
+
+
+def test_small_views_have_their_values_row_by_row() -> None:
+    base = make((4, 6), torch.float32)
+    views = [base.t(), base[:, ::2], base[1:3, 2:], base[:1].expand(3, 6), base.flip(0), torch._neg_view(base)]
+    for summary, view in zip(reduce(*views), views, strict=True):
+        check(summary, view)
+    for dtype in DTYPES:
+        check(reduce(base.to(dtype).t())[0], base.to(dtype).t())
+
+
+def test_a_gradient_of_zeros_without_memory_is_zeros() -> None:
+    for shape in ((2, 3), (20, 30)):
+        check(reduce(torch._efficientzerotensor(shape))[0], torch.zeros(shape))
+
+
+def test_what_is_written_to_is_reduced_before_and_the_rest_waits() -> None:
+    written, other = make((20, 20), torch.float32), make((20, 30), torch.float32)
+    views = [written.t(), written[3:]]
+    before = [tensor.clone() for tensor in (written, *views, other)]
+    summariser = Summariser(PREVIEW)
+    for place, tensor in enumerate((written, *views, other)):
+        summariser.add((VALUE, None, place), tensor)
+    summariser.before_write([written[:2]])
+    written.zero_()
+    assert [run.tensor is other for run in summariser._runs.values()] == [True]
+    summariser.add((VALUE, None, 4), written)
+    for (_, summary), tensor in zip(summariser.take(), (*before, torch.zeros(20, 20)), strict=True):
+        check(summary, tensor)
+
+
+def test_memory_of_numpys_may_be_that_of_several_tensors() -> None:
+    array = make((40, 20), torch.float32).numpy()
+    part, whole = torch.from_numpy(array[10:]), torch.from_numpy(array)
+    before = part.clone()
+    summariser = Summariser(PREVIEW)
+    summariser.add((VALUE, None, 0), part)
+    summariser.before_write([whole])
+    whole.zero_()
+    check(summariser.take()[0][1], before)
+
+
+def test_a_tensor_that_was_looked_at_can_still_be_resized() -> None:
+    for shape in ((5,), (20, 20), (300, 300)):
+        tensors = [make(shape, torch.float32), make(shape, torch.float64)]
+        reduce(*tensors, *(tensor.t() for tensor in tensors))
+        assert all(tensor.untyped_storage().resizable() for tensor in tensors)
+
+
+@pytest.mark.parametrize("shape", [(5,), (20, 20)])
+def test_memory_that_was_taken_away_is_not_read(shape: tuple[int, ...]) -> None:
+    for emptied_first in (True, False):
+        tensor = make(shape, torch.float32)
+        summariser = Summariser(PREVIEW)
+        if not emptied_first:
+            summariser.add((VALUE, None, 0), tensor)
+            summariser._sort()
+        tensor.untyped_storage().resize_(0)
+        if emptied_first:
+            summariser.add((VALUE, None, 0), tensor)
+        summary = summariser.take()[0][1]
+        assert summary.shape == shape
+        if emptied_first or tensor.numel() > PREVIEW:
+            assert np.isnan(read(summary)[0][:4]).all()
+
+
+def test_long_tensors_are_let_go_of_soon() -> None:
+    summariser = Summariser(PREVIEW)
+    tensors = [torch.ones(LONG) for _ in range(2 * MOST_LONG // LONG)]
+    alive = [weakref.ref(tensor) for tensor in tensors]
+    while tensors:
+        summariser.add((VALUE, None, len(tensors)), tensors.pop())
+    assert sum(ref() is not None for ref in alive) <= MOST_LONG // LONG
+    assert len(summariser.take()) == len(alive)
