@@ -152,6 +152,15 @@ class _Asking:
             why = self._again(named, value) or self._behind(named, value)
             if why is not None:
                 return why
+            holder = self.recorder.holder(tensor)
+            if holder is not None and value.op is None:
+                whose = f"{holder.names[0]}.grad" if holder.names else "the .grad of a leaf"
+                return Why(
+                    "no_requires_grad",
+                    f"{name} is {whose} itself, where backward put it: a gradient requires none",
+                    "To differentiate it once more, call `backward(create_graph=True)`",
+                    named.line,
+                )
             line = self._returned_at(value)
             if line is not None:
                 returned = self._returning(line)
@@ -301,6 +310,13 @@ class _Asking:
             if cut is not None:
                 return self._cut(name, cut, of="the loss was computed with")
             line = self.source.line(run.site)
+            if value.op is not None and not run.failed:
+                return Why(
+                    "not_leaf",
+                    f"{name}.retain_grad() came after backward{at_line(line)} had passed, and keeps what comes later",
+                    f"Call `{name}.retain_grad()` before backward()",
+                    line,
+                )
             if run.failed:
                 return Why(
                     "failed",

@@ -128,6 +128,7 @@ class Iterations:
 
     def _begin(self, loop: int, frame: int) -> None:
         recorder = self._recorder
+        recorder.between = False
         path = recorder.loops
         depth = _depth(path, loop, frame)
         if depth < 0:
@@ -159,6 +160,7 @@ class Iterations:
         if depth < 0:
             return
         now = path[depth]
+        recorder.between = True
         self._ahead.add(now.run)
         recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
         if recorder.coasting is not None:
@@ -167,6 +169,7 @@ class Iterations:
     def over(self, loop: int, value: Any = None) -> Any:
         """The loop has ended. Returns `value`."""
         path = self._recorder.loops
+        self._recorder.between = False
         if self._recorder.coasting is not None:
             self._recorder.coasting.left(loop)
         for depth in range(len(path) - 1, -1, -1):

@@ -63,9 +63,15 @@ def named_tensors(names: Names, bound: Mapping[int, tuple[str, ...]]) -> list[Na
             earlier = found.get((line, name))
             if earlier is None or earlier.tensor is not held:
                 found[line, name] = Named(name, line or None, current, held)
-    told = [found[key] for key in sorted(found)]
+    told = [found[key] for key in sorted(found) if not _is_passing(found[key])]
     told += _parameters(names, {id(named.tensor) for named in told})
     return told[:MOST]
+
+
+def _is_passing(named: Named) -> bool:
+    """A name that a parameter only had for a moment: it is told under its module's."""
+    value = named.value
+    return value is not None and value.is_parameter and bool(value.names) and named.name not in value.names
 
 
 def _parameters(names: Names, known: set[int]) -> Iterator[Named]:

@@ -24,15 +24,16 @@ class Names:
     def resolve(self, step: Step) -> None:
         """Give names to every value that was stored since the last call."""
         sites, self.recorder.sites = self.recorder.sites, []
+        self._parameters(step)
         for value, site, place in sites:
             for name in _names_at(stored_names(site), place):
-                if name not in value.names:
+                # `for p in model.parameters(): p -= …` is no name for a parameter
+                if name not in value.names and not (value.is_parameter and value.names):
                     value.names.append(name)
                 span = self.source.span(site)
                 if span is not None and step.told:
                     self.bound[span.line, name] = value
         self._by_identity()
-        self._parameters(step)
 
     def _by_identity(self) -> None:
         for name, held in list(self.namespace.items()):

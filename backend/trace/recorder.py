@@ -196,9 +196,10 @@ class Recorder(Writes):
         step = self.step
         if op.inputs and all(v.op is not None and v.step is step for v in op.inputs):
             over = over_in(self.closed_in, self.loops)
-            # in the loop's next turn, `X[i:i + 4]` of what was there before the loop begins the next step
-            return over is None or any(
-                v.op is not None and (over in v.op.loops or v.op.number >= self.closed_at) for v in op.inputs
+            # in the next turn of a loop, `h.detach()` begins the next step; its condition looks back at the last one
+            return over is None or (
+                self.between
+                and any(v.op is not None and (over in v.op.loops or v.op.number >= self.closed_at) for v in op.inputs)
             )
         return not op.grad_enabled and self._goes_on()
 

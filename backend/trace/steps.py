@@ -83,6 +83,8 @@ class Steps(Ledger):
         """Tensors with hooks of the learner's own, which may change what enters: then the edges alone do not say it."""
         self.loops: Path = ()
         """Kept by `Iterations`."""
+        self.between = False
+        """A loop's body is at its end and has not begun again: a condition is tested, the next element fetched."""
         self.closed_in: Path = ()
         """The loops around the place where the last step was closed."""
         self.closed_at = 0

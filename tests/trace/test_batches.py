@@ -134,3 +134,15 @@ def test_what_the_next_turn_makes_of_this_ones_results_stays_with_them(trace: An
     )
     assert told.answer.problem is None
     assert all(any(e.phase == "backward" for e in s.events) for s in told.answer.steps)
+
+
+def test_a_hidden_state_that_is_cut_off_belongs_to_the_turn_that_cuts_it(trace: Any) -> None:
+    told = trace(
+        "cell = nn.RNNCell(1, 2)\nopt = torch.optim.SGD(cell.parameters(), 0.1)\nh = torch.zeros(1, 2)\n"
+        "for t in range(4):\n    h = h.detach()\n    h = cell(torch.ones(1, 1), h)\n    loss = h.pow(2).sum()\n"
+        "    opt.zero_grad()\n    loss.backward()\n    opt.step()"
+    )
+    assert len(told.answer.steps) == 4
+    assert len({step.graph for step in told.answer.steps[1:]}) == 1
+    for index in range(4):
+        assert [n.op for n in told.graph(index).nodes].count("detach") == 1

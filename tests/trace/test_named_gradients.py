@@ -160,6 +160,8 @@ WHY: list[tuple[str, str, str, str | None, int | None]] = [
         2,
     ),
     ("computed from a gradient", LEAF + "g, = torch.autograd.grad(x * 3, x)\nh = g * 2", "h", "no_requires_grad", 3),
+    ("retain_grad that comes too late", LEAF + "y = x * 3\n(y * y).backward()\ny.retain_grad()", "y", "not_leaf", 3),
+    ("what is in .grad", LEAF + "(x * 3).backward()\ng = x.grad", "g", "no_requires_grad", 3),
     ("a gradient with a graph", LEAF + "g, = torch.autograd.grad(x ** 3, x, create_graph=True)", "g", "not_leaf", 2),
     (
         "a parameter that torch.func went by",
@@ -261,6 +263,16 @@ def test_grad_is_named_where_the_snippet_calls_it(trace: Any) -> None:
         "torch.autograd in line 2 returns gradients and stores none in x.grad",
         "j is a gradient itself: torch.autograd returned it in line 2",
     ]
+
+
+def test_parameters_keep_their_names_in_a_loop_over_them(trace: Any) -> None:
+    told = trace(
+        "m = nn.Linear(1, 1)\nfor i in range(3):\n    loss = (m(torch.ones(1, 1)) - 2).pow(2).sum()\n"
+        "    loss.backward()\n    with torch.no_grad():\n        for p in m.parameters():\n"
+        "            p -= 0.1 * p.grad\n    m.zero_grad()"
+    )
+    assert [u.name for u in told.step().updates] == ["weight", "bias"]
+    assert [g.name for g in told.answer.gradients] == ["loss", "m.weight", "m.bias"]
 
 
 def test_an_update_that_lost_the_leaf_is_not_told_to_leave_no_grad(trace: Any) -> None:
