@@ -92,7 +92,7 @@ def _recorded(recorder: Recorder, site: Any, name: str = "backward") -> Iterator
     step, outer = recorder.step, recorder.call
     began, step.closed = len(step.events), False
     # of unknown length, so that an op in it keeps its own name
-    recorder.call = Call(name, site, -1, direct=False)
+    recorder.call = Call(name, site, -1, -1, direct=False)
     try:
         yield
     finally:
@@ -175,9 +175,10 @@ class _Watch:
             changed = {id(value.op or value) for value in self.recorder.hooked}
             for node in nodes.values():
                 node.arrivals += 2 * (id(node.op or node.leaf) in changed)
+        left = self._left
         for raw, node in nodes.items() if hooked else ():
             if node.leaf is None:
-                raw.register_hook(partial(self._left, node))
+                raw.register_hook(partial(left, node))
                 continue
             if node.arrivals > 1:
                 self.handles.append(raw.register_prehook(partial(self._entered, node)))

@@ -81,7 +81,10 @@ class Ledger:
             grad_fn = tensor.grad_fn
             if grad_fn is not None:
                 value.requires_grad = True
-                self.own(op, grad_fn)
+                if op.grad_fn is None:
+                    op.grad_fn = grad_fn.name()
+                    op.sequence = grad_fn._sequence_nr()
+                    self.by_sequence[op.sequence] = op
             elif tensor.requires_grad:
                 value.requires_grad = True
         op.tensors = None

@@ -59,8 +59,8 @@ class ForwardMode(TorchDispatchMode):
             info = _INFOS[func] = OpInfo(func)
         if info.writes:
             recorder.before_write(targets(info, args, kwargs or {}))
-        out = func(*args, **(kwargs or {}))
-        recorder.add(info, args, kwargs or {}, out)
+        out = info.run(*args, **kwargs) if kwargs else info.run(*args)
+        recorder.add(info, args, kwargs, out)
         return out
 
 
@@ -86,9 +86,9 @@ class FunctionMode(TorchFunctionMode):
             frame = learner_frame(caller)
         site = None if frame is None else (frame.f_code, frame.f_lasti)
         outer = recorder.call
-        call = recorder.call = Call(name, site, recorder.count, direct=direct)
+        call = recorder.call = Call(name, site, recorder.count, recorder.count, direct)
         try:
-            out = func(*args, **(kwargs or {}))
+            out = func(*args, **kwargs) if kwargs else func(*args)
         finally:
             recorder.call = outer
             call.last = recorder.count

@@ -25,14 +25,19 @@ class Names:
         """Give names to every value that was stored since the last call."""
         sites, self.recorder.sites = self.recorder.sites, []
         self._parameters(step)
+        known: dict[tuple[int, int, int], tuple[list[str], int | None]] = {}
         for value, site, place in sites:
-            for name in _names_at(stored_names(site), place):
+            # by identity: hashing a code object reads all of it
+            key = (id(site[0]), site[1], place)
+            found = known.get(key)
+            if found is None:
+                found = known[key] = (_names_at(stored_names(site), place), self.source.line(site))
+            for name in found[0]:
                 # `for p in model.parameters(): p -= …` is no name for a parameter
                 if name not in value.names and not (value.is_parameter and value.names):
                     value.names.append(name)
-                span = self.source.span(site)
-                if span is not None and step.told:
-                    self.bound[span.line, name] = value
+                if found[1] is not None and step.told:
+                    self.bound[found[1], name] = value
         self._by_identity()
 
     def _by_identity(self) -> None:

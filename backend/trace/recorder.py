@@ -23,6 +23,8 @@ _VIEWS = torch._C.DispatchKey.ADInplaceOrView
 autograd calls for itself."""
 
 
+_NUMBERS = frozenset({float, int, bool, complex})
+
 _STACKED = OpInfo(torch.ops.aten.stack.default)
 """How a batch comes about."""
 
@@ -40,9 +42,10 @@ class Recorder(Writes):
         else:
             self.summariser.before_write(tensors)
 
-    def add(self, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+    def add(self, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any] | None, out: Any) -> None:
         """One aten op has run."""
-        self.finish_op()
+        if self._open is not None:
+            self.finish_op()
         if info.packet == "detach" and self._is_saving(args[0]):
             if not args[0].requires_grad:
                 # nothing is saved then: a function without a derivative, and this is the tensor that it returns
@@ -50,19 +53,19 @@ class Recorder(Writes):
             return
         if self.rewritten:
             self._renew(args)
-        op = Op(info, self.count)
-        op.grad_enabled = _grad_enabled()
-        if not op.grad_enabled:
-            op.inference = torch.is_inference_mode_enabled()
         call = self.call
-        op.call = call
-        op.modules = self.modules
-        op.loops = self.loops
-        op.site = call.site if call is not None else learner_site(2)
+        site = call.site if call is not None else learner_site(2)
+        grad = _grad_enabled()
+        inference = not grad and torch.is_inference_mode_enabled()
+        op = Op(info, self.count, call, self.modules, self.loops, site, grad, inference)
         inputs = op.inputs
         table = self.table
+        # asked by type first, of what most arguments are: isinstance of Tensor takes its time to say no
         for place, arg in enumerate(args):
-            if isinstance(arg, _Tensor):
+            kind = type(arg)
+            if kind in _NUMBERS:
+                op.attributes.append((info.arguments[place], arg))
+            elif kind is _Tensor or isinstance(arg, _Tensor):
                 value = table.get(id(arg))
                 if value is None or not value.requires_grad or value.ref() is not arg:
                     value = self.value_of(arg)
@@ -74,15 +77,15 @@ class Recorder(Writes):
                     op.attributes.append((info.arguments[place], gaps))
             elif place < len(info.arguments):
                 op.attributes.append((info.arguments[place], arg))
-        for name, arg in kwargs.items():
-            if isinstance(arg, _Tensor):
-                if name not in info.outs:
+        if kwargs:
+            for name, arg in kwargs.items():
+                if not isinstance(arg, _Tensor):
+                    op.attributes.append((name, arg))
+                elif name not in info.outs:
                     inputs.append(self.value_of(arg))
-            else:
-                op.attributes.append((name, arg))
-        if info.writes and self._write(op, info, args, kwargs):
+        if info.writes and self._write(op, info, args, kwargs or {}):
             return
-        outs = [out] if isinstance(out, _Tensor) else tensors_in(out)
+        outs = [out] if type(out) is _Tensor or isinstance(out, _Tensor) else tensors_in(out)
         if not inputs and not outs:
             return  # the profiler's marks and the like: no tensor in, none out
         if info.makes or not inputs:
@@ -137,8 +140,7 @@ class Recorder(Writes):
 
     def cut_off(self, before: Value, tensor: _Tensor) -> None:
         """`tensor.detach_()` was called on what was the result `before`: autograd does that without an op."""
-        op = Op(_CUT_OFF, self.count)
-        op.call, op.modules, op.loops, op.site = self.call, self.modules, self.loops, learner_site(2)
+        op = Op(_CUT_OFF, self.count, self.call, self.modules, self.loops, learner_site(2))
         op.inputs.append(before)
         self._forward(op, [tensor])
         self.finish_op()
@@ -147,8 +149,7 @@ class Recorder(Writes):
         """What a call that was not watched has made of the snippet's data: shown as data that `by` made."""
         op = Op(_STACKED, self.count)
         op.site = site
-        op.call = Call(by, site, self.count, direct=True)
-        op.call.last = self.count + 1
+        op.call = Call(by, site, self.count, self.count + 1, direct=True)
         tensors = [item for item in tree_leaves(batch) if isinstance(item, _Tensor)]
         self._made(op, [tensor for tensor in tensors if self.known(tensor) is None])
         self.batch = list(op.values)
@@ -174,9 +175,8 @@ class Recorder(Writes):
         old = value.op
         if old is None or old.number >= number:
             return
-        op = Op(old.info, self.count)
-        op.grad_enabled, op.attributes = _grad_enabled(), old.attributes
-        op.call, op.modules, op.loops, op.site = None, self.modules, self.loops, old.site
+        op = Op(old.info, self.count, None, self.modules, self.loops, old.site, _grad_enabled())
+        op.attributes = old.attributes
         op.inputs.append(self.value_of(base))
         self._forward(op, [tensor])
         self.finish_op()
@@ -205,6 +205,11 @@ class Recorder(Writes):
 
     def named(self, out: Any, site: Site) -> None:
         """What a call in the learner's own frame returned; the name it is stored under is found out later."""
+        if type(out) is _Tensor:
+            value = self.table.get(id(out))
+            if value is not None and value.ref() is out:
+                self.sites.append((value, site, 0))
+            return
         for place, item in enumerate(out if isinstance(out, (tuple, list)) else (out,)):
             value = self.table.get(id(item)) if isinstance(item, _Tensor) else None
             if value is not None and value.ref() is item:
@@ -238,9 +243,7 @@ class Recorder(Writes):
 
     def _returned(self, call: Call, args: tuple[Any, ...], made: list[Value], outs: list[_Tensor]) -> None:
         """Several ops made what a Function returns, and one backward is that of them all: it gets a node of its own."""
-        op = Op(RETURNED, self.count)
-        op.grad_enabled = _grad_enabled()
-        op.call, op.modules, op.loops, op.site = call, self.modules, self.loops, call.site
+        op = Op(RETURNED, self.count, call, self.modules, self.loops, call.site, _grad_enabled())
         op.inputs = [self.value_of(arg) for arg in args if isinstance(arg, _Tensor) and arg.requires_grad] + made
         for value in made:
             value.requires_grad = False  # a view of an input says otherwise, until it has the Function's history

@@ -1,12 +1,17 @@
-"""What the recorder keeps: values, ops, calls and steps. Plain slots, because one is made for every op of a snippet."""
+"""What the recorder keeps: values, ops, calls and steps.
+
+Plain slots, because one is made for every op of a snippet; ops, calls and nodes are msgspec's, which fills them in C.
+"""
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
 import torch
+from msgspec import Struct
 
 from backend.trace.iterations import Path
 from backend.trace.layouts import stored_bytes
@@ -103,6 +108,7 @@ class OpInfo:
         "makes",
         "outs",
         "packet",
+        "run",
         "shares",
         "tensors",
         "views",
@@ -111,6 +117,8 @@ class OpInfo:
 
     def __init__(self, func: Any) -> None:
         schema = func._schema
+        self.run: Callable[..., Any] = func._op if type(func) is torch._ops.OpOverload else func
+        """The op itself: an OpOverload only calls on, and that is a call more for each op."""
         self.packet: str = schema.name.split("::")[-1]
         overload = f".{schema.overload_name}" if schema.overload_name else ""
         plain = self.packet if self.packet.endswith("__") else self.packet.rstrip("_")
@@ -144,65 +152,51 @@ RETURNED = OpInfo(torch.ops.aten.alias.default)
 """What a custom Function returns, where several of its ops made that: not an op that ran."""
 
 
-class Call:
-    """One call of a torch function as the learner, or a torch module, wrote it; it may run several ops."""
+class Call(Struct, eq=False):
+    """One call of a torch function as the learner, or a torch module, wrote it; it may run several ops.
 
-    __slots__ = ("custom", "direct", "first", "last", "name", "site")
+    Its ops are those with numbers from `first` to before `last`.
+    """
 
-    def __init__(self, name: str, site: Site | None, first: int, *, direct: bool, custom: bool = False) -> None:
-        self.name = name
-        self.site = site
-        self.direct = direct
-        """Written by the learner, not by a torch module on their behalf."""
-        self.custom = custom
-        """`apply` of an autograd.Function: its ops run without autograd, its own backward stands for all of them."""
-        self.first = first
-        self.last = first
+    name: str
+    site: Site | None
+    first: int
+    last: int
+    direct: bool
+    """Written by the learner, not by a torch module on their behalf."""
+    custom: bool = False
+    """`apply` of an autograd.Function: its ops run without autograd, its own backward stands for all of them."""
+
+    __repr__ = object.__repr__
 
 
 FUNC_BACKWARD = "backward in torch.func"
 """The call that the ops of a backward inside `torch.func.grad`, `vjp` or `jacrev` belong to."""
 
 
-class Op:
+class Op(Struct, eq=False):
     """One aten op that ran."""
 
-    __slots__ = (
-        "attributes",
-        "call",
-        "grad_enabled",
-        "grad_fn",
-        "inference",
-        "info",
-        "inputs",
-        "loops",
-        "modules",
-        "number",
-        "reads_grad",
-        "saved",
-        "sequence",
-        "site",
-        "tensors",
-        "values",
-    )
+    info: OpInfo
+    number: int
+    call: Call | None = None
+    modules: tuple[int, ...] = ()
+    loops: Path = ()
+    site: Site | None = None
+    grad_enabled: bool = True
+    inference: bool = False
+    inputs: list[Value] = []
+    attributes: list[tuple[str, Any]] = []
+    values: list[Value] = []
+    tensors: list[torch.Tensor] | None = None
+    """What it returned, until autograd has dealt with it."""
+    grad_fn: str | None = None
+    sequence: int = -1
+    saved: list[tuple[str, Any]] | None = None
+    reads_grad: bool = False
 
-    def __init__(self, info: OpInfo, number: int) -> None:
-        self.info = info
-        self.number = number
-        self.inputs: list[Value] = []
-        self.attributes: list[tuple[str, Any]] = []
-        self.values: list[Value] = []
-        self.tensors: list[torch.Tensor] | None = None
-        self.call: Call | None = None
-        self.site: Site | None = None
-        self.modules: tuple[int, ...] = ()
-        self.loops: Path = ()
-        self.grad_fn: str | None = None
-        self.sequence: int = -1
-        self.saved: list[tuple[str, Any]] | None = None
-        self.grad_enabled = True
-        self.inference = False
-        self.reads_grad = False
+    # ops hold values, which hold ops: told in full, one would be the whole graph
+    __repr__ = object.__repr__
 
     def output_at(self, number: int) -> int:
         """Which output autograd counts as its `number`-th: an op of torch's own leaves out those without a gradient."""
@@ -212,18 +206,17 @@ class Op:
         return counted[number] if number < len(counted) else number
 
 
-class EngineNode:
+class EngineNode(Struct, eq=False):
     """One `torch.autograd.graph.Node` that a backward pass visited."""
 
-    __slots__ = ("arrivals", "leaf", "name", "nexts", "op", "saved")
+    name: str
+    op: Op | None = None
+    leaf: Value | None = None
+    nexts: list[tuple[EngineNode | None, int]] = []
+    saved: list[tuple[str, Any]] = []
+    arrivals: int = 0
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.op: Op | None = None
-        self.leaf: Value | None = None
-        self.nexts: list[tuple[EngineNode | None, int]] = []
-        self.saved: list[tuple[str, Any]] = []
-        self.arrivals = 0
+    __repr__ = object.__repr__
 
 
 class Pass:

@@ -57,7 +57,7 @@ def _wrap_functions() -> None:
         if recorder is None or recorder.suspended:
             return bound(*args, **kwargs)
         recorder.finish_op()
-        call = Call(cls.__name__, learner_site(), recorder.count, direct=True, custom=True)
+        call = Call(cls.__name__, learner_site(), recorder.count, recorder.count, direct=True, custom=True)
         out = bound(*args, **kwargs)
         recorder.applied(call, args, out)
         caller = sys._getframe(1)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from backend.trace.records import Op, OpInfo, Value
 from tests.trace.oracle import assert_same, run_plain
 
 
@@ -276,3 +277,39 @@ def test_what_python_functions_of_torch_return_has_its_name_inside_a_function(tr
     )
     names = {name for node in told.graph().nodes for name in node.names}
     assert {"p", "q", "h", "s", "t", "m", "e", "loss"} <= names
+
+
+def test_numbers_of_every_kind_are_attributes_of_the_op_and_no_inputs(trace: Any) -> None:
+    told = _told(
+        trace,
+        "x = torch.tensor([1.0, 2.0], requires_grad=True)\na = x * 3\nb = a + 0.5\nc = b.sum(0, True)\n"
+        "d = (c * (1 + 2j)).real\nd.backward()",
+    )
+    given = {name: told.node(name).attributes for name in "abc"}
+    assert given == {"a": {"other": 3}, "b": {"other": 0.5}, "c": {"dim": [0], "keepdim": True}}
+    complex_one = next(node for node in told.graph().nodes if node.op == "mul" and not node.names)
+    assert complex_one.attributes == {"other": "(1+2j)"}
+    assert [len([e for e in told.graph().edges if e.target == told.node(name).id]) for name in "abc"] == [1, 1, 1]
+
+
+def test_one_place_gives_its_name_to_what_a_subclass_and_a_list_return(trace: Any) -> None:
+    """Plain tensors take a shorter way than parameters and lists do."""
+    told = _told(
+        trace,
+        "w = nn.Parameter(torch.ones(2))\np = nn.Parameter(torch.ones(4))\ndef run():\n    for _ in range(2):\n"
+        "        h = p * 2\n        first, second = h.split(2)\n        y = (first * w + second).sum()\n"
+        "        y.backward()\nrun()",
+    )
+    names = [node.names for node in told.graph().nodes]
+    assert all([name] in names for name in "wphy")
+    assert [name for some in names for name in some if name in ("first", "second")] == ["first", "second"]
+
+
+def test_what_is_recorded_of_an_op_can_be_shown_in_a_word() -> None:
+    """Ops hold values and values ops: told in full, one would be the whole graph."""
+    info = OpInfo(torch.ops.aten.mul.Tensor)
+    op = Op(info, 0)
+    op.values.append(Value(torch.ones(2), op))
+    assert "info" not in repr(op)
+    assert op != Op(info, 0)
+    assert op in {op}
