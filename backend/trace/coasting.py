@@ -13,12 +13,13 @@ behind it than `zero_grad`, which needs no modes to be heard.
 from __future__ import annotations
 
 import inspect
+import sys
 from types import FrameType
 from typing import Any, Final
 
 import torch
 
-from backend.trace.iterations import Pass
+from backend.trace.iterations import Pass, Path
 from backend.trace.recorder import Recorder
 from backend.trace.records import Value
 from backend.trace.watching import Watching
@@ -64,6 +65,9 @@ class Coasting:
         self.off = False
         self.torn = False
         """This iteration was not as expected, and its beginning was not seen: nothing in it is told in full."""
+        self.lost: BaseException | None = None
+        """The error that has left an iteration which was not seen."""
+        self.lost_at: Path = ()
         self._bare = False
         """The step before this iteration was not seen."""
         self._woken = False
@@ -114,6 +118,8 @@ class Coasting:
     def left(self, loop: int) -> None:
         """A loop is over, or an exception has left it."""
         if self._last is not None and self._last.loop == loop:
+            if self.off:
+                self.lost, self.lost_at = sys.exception(), self._recorder.loops
             self._bare = False
             self.wake()
 

@@ -46,6 +46,7 @@ from backend.trace.recorder import Recorder
 from backend.trace.records import Step
 from backend.trace.reprs import repr_of
 from backend.trace.rerun import Code, Rerun
+from backend.trace.second_look import look_again
 from backend.trace.source import FILENAME, Source
 from backend.trace.summary import Summaries
 from backend.trace.turns import Turns
@@ -265,15 +266,29 @@ class Session:
         gc.set_threshold(*_COLLECT)
         try:
             with Watching(self.recorder) as modes, self._coasting(modes):
-                exec(body, self.namespace)  # the product runs the learner's code; the sandbox around us is the boundary
-                if last is not None:
-                    self.value = eval(last, self.namespace)
-                    self.has_value = self.value is not None
-                elif snippet.last is not None and len(snippet.last.names) == 1:
-                    self.value = self.namespace.get(snippet.last.names[0])
+                try:
+                    exec(body, self.namespace)  # the learner's code; the sandbox around us is the boundary
+                    if last is not None:
+                        self.value = eval(last, self.namespace)
+                        self.has_value = self.value is not None
+                    elif snippet.last is not None and len(snippet.last.names) == 1:
+                        self.value = self.namespace.get(snippet.last.names[0])
+                except Exception as error:
+                    raise self._seen(error, snippet)  # noqa: B904  # it is the same error, or that very one
                 self._auto_backward(snippet)
+                self.recorder.summariser.flush()
         finally:
             self.run_seconds = self.clock() - started - (self.trace_seconds - before)
+
+    def _seen(self, error: Exception, snippet: Snippet) -> Exception:
+        """The error, with what was going on when it was raised, also if it has left an iteration of which none was."""
+        recorder, coasting = self.recorder, self.recorder.coasting
+        if coasting is None or coasting.lost is not error or snippet.tree is None:
+            return error
+        recorder.coasting = None
+        recorder.tell()
+        recorder.loops = coasting.lost_at
+        return look_again(error, snippet.tree)
 
     @contextmanager
     def _coasting(self, modes: Watching) -> Iterator[None]:

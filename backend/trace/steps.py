@@ -149,6 +149,13 @@ class Steps(Ledger):
             self.summariser.take()
             self.summariser = self._summariser if self.forks else self._silent
 
+    def tell(self) -> None:
+        """The step that is under way, or the next where it is over, is told in any case."""
+        if self.step.closed:
+            self.next_step()
+        self.step.told = True
+        self.summariser = self._summariser
+
     def rest(self) -> None:
         """The modes are off: to the step that is over no more will be added but `zero_grad`."""
         self.finish_op()

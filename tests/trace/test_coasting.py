@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -160,14 +161,26 @@ def test_what_is_told_is_what_every_would_tell(
     every, sampled = trace(code), trace(code, trace="sampled")
     whole = {step.index: step for step in every.answer.steps}
     graphs = {graph.id: graph for graph in every.answer.graphs}
-    for step in sampled.answer.steps:
+    steps_told, graphs_told = list(sampled.answer.steps), list(sampled.answer.graphs)
+    if sampled.answer.problem is not None and steps_told[-1] != whole[steps_told[-1].index]:
+        assert _words(sampled.answer.problem) == _words(every.answer.problem)
+        steps_told.pop()  # nobody watched: of that step, only the statement that failed is told
+        part = Counter(node.op for node in graphs_told.pop().nodes if node.kind == "op")
+        assert part <= Counter(node.op for node in every.graph().nodes)
+    for step in steps_told:
         assert step == whole[step.index], step.index
-    for graph in sampled.answer.graphs:
+    for graph in graphs_told:
         assert graph == graphs[graph.id]
     assert [_numbers(s) for s in sampled.answer.scalars] == [_numbers(s) for s in every.answer.scalars]
     assert {s.index for s in sampled.answer.scalars if s.traced} == {s.index for s in sampled.answer.steps}
     assert sampled.answer.status == every.answer.status
     assert torch.equal(_parameters(sampled.namespace), _parameters(every.namespace))
+
+
+def _words(problem: Any) -> Any:
+    """All but which node an operand is, and which line made it: that was not seen."""
+    unseen = {"node", "line"}
+    return problem.model_copy(update={"operands": []}), [o.model_dump(exclude=unseen) for o in problem.operands]
 
 
 def _numbers(scalars: Any) -> Any:
@@ -345,3 +358,58 @@ def _take_off(stacks: tuple[Callable[[], int], ...]) -> list[str]:
     left = [torch._C._pop_torch_function_stack() for _ in range(functions())]
     left += [torch._C._pop_torch_dispatch_stack(None) for _ in range(dispatches())]
     return [type(mode).__name__ for mode in left]
+
+
+FAILING = """
+torch.manual_seed(0)
+model = nn.Linear(4, 2)
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+
+def criterion(x, target):
+    out = model(x)
+    return F.mse_loss(out, target)
+
+for i in range(300):
+    x = torch.randn(8, 4 if i < 207 else 3)
+    loss = criterion(x, torch.zeros(8, 2))
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""
+
+
+def test_an_error_that_nobody_watched_is_explained_like_any_other(trace: Any) -> None:
+    every, sampled = trace(FAILING, trace="every"), trace(FAILING, trace="sampled")
+    assert len(sampled.answer.steps) < 150 < len(every.answer.steps)
+    seen, looked = every.answer.problem, sampled.answer.problem
+    assert seen.suggestion == "Let the layer take 3: `nn.Linear(3, 2)`."
+    assert [frame.line for frame in looked.traceback] == [frame.line for frame in seen.traceback] == [12, 7]
+    assert _words(looked) == _words(seen)
+    assert [operand.name for operand in looked.operands] == ["x", "model.weight"]
+    assert sampled.answer.steps[-1].index == every.answer.steps[-1].index == 207
+    for operand in looked.operands:
+        node = next(n for n in sampled.graph().nodes if n.id == operand.node)
+        assert operand.step == 207
+        assert sampled.answer.steps[-1].values[node.id].shape == operand.shape
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("if (loss > 1) if i < 207 else (loss * torch.ones(2)):\n        pass", "Boolean value of Tensor"),
+        ("loss if i < 207 else loss.sum(dim=3)", "Dimension out of range"),
+        ("if i == 207:\n        raise ValueError('enough')", "enough"),
+        ("if i == 207:\n        w = 3 + undefined", "undefined"),
+    ],
+)
+def test_an_error_of_any_kind_ends_a_loop_that_nobody_watched_as_it_is(trace: Any, line: str, message: str) -> None:
+    code = (
+        "w = torch.tensor(1.0, requires_grad=True)\nfor i in range(300):\n    loss = w * i\n    loss.backward()\n    "
+        + line
+        + "\n    print('once', i)"
+    )
+    told = trace(code, trace="sampled")
+    assert message in told.answer.problem.message
+    assert told.answer.problem.line in (5, 6)
+    assert "".join(o.text for o in told.answer.output).count("once") == 207
+    assert [s.index for s in told.answer.scalars] == sorted({s.index for s in told.answer.scalars})
