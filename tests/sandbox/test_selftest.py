@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from backend.errors import BelowMinimum
@@ -67,4 +69,5 @@ async def test_a_child_that_does_not_answer_holds_nothing_and_it_says_so(monkeyp
     monkeypatch.setattr(selftest, "SECONDS", 0.0)
     with pytest.raises(BelowMinimum, match=r"clean_zygote \(") as caught:
         await Sandbox(entry=PLAIN, warm_children=1, limits=LIMITS).start()
-    assert "not stopped: read a file" in str(caught.value)
+    # one answer may be there before the time is over
+    assert re.search(r"seccomp \([^;]*; not stopped: .*trace the parent", str(caught.value))
