@@ -15,7 +15,7 @@ from backend.trace.advice.failure import Advice, Failure, Named, failure_of
 from backend.trace.advice.families import advise
 from backend.trace.iterations import OWN_CODE
 from backend.trace.recorder import Recorder
-from backend.trace.source import FILENAME, Source, Span, spread
+from backend.trace.source import Source, Span, learner_steps, spread
 from backend.wire.messages import Job, OperandRecord, ProblemMessage, TraceFrame
 
 _ALLOCATION: Final = re.compile(r"tried to allocate (\d+) bytes|alloc(?:ate)? (\d+) bytes", re.IGNORECASE)
@@ -151,12 +151,9 @@ def _size(count: int) -> str:
 def _spans(traceback: TracebackType | None, source: Source) -> list[tuple[Span, str]]:
     """The learner's own frames, outermost first."""
     found: list[tuple[Span, str]] = []
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if code.co_filename == FILENAME:
-            span = source.span((code, traceback.tb_lasti)) or Span(traceback.tb_lineno)
-            found.append((span, code.co_name))
-        traceback = traceback.tb_next
+    for step in learner_steps(traceback):
+        code = step.tb_frame.f_code
+        found.append((source.span((code, step.tb_lasti)) or Span(step.tb_lineno), code.co_name))
     return found
 
 

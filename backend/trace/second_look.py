@@ -10,10 +10,10 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Final
 
-from backend.trace.source import FILENAME
+from backend.trace.source import FILENAME, learner_steps
 
 _SIMPLE: Final = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr)
 _WITH_TEST: Final = (ast.If, ast.While)
@@ -21,7 +21,7 @@ _WITH_TEST: Final = (ast.If, ast.While)
 
 def look_again(error: Exception, tree: ast.AST) -> Exception:
     """Run the statement that raised `error` again. What it raises now, if that is the same, else `error`."""
-    failed = _last(error.__traceback__)
+    *_, failed = (None, *learner_steps(error.__traceback__))
     statement = None if failed is None else _statement(tree, failed.tb_lineno)
     if failed is None or statement is None:
         return error
@@ -49,20 +49,9 @@ def _statement(tree: ast.AST, line: int) -> ast.stmt | None:
     return None if value is None else ast.copy_location(ast.Expr(value), value)
 
 
-def _last(traceback: TracebackType | None) -> TracebackType | None:
-    """Where the traceback is in the snippet for the last time."""
-    found = None
-    while traceback is not None:
-        if _is_learners(traceback.tb_frame):
-            found = traceback
-        traceback = traceback.tb_next
-    return found
-
-
 def _joined(first: TracebackType | None, end: TracebackType, then: TracebackType | None) -> TracebackType | None:
     """The way of `first` up to `end`, and from there on the snippet's part of `then`."""
-    while then is not None and not _is_learners(then.tb_frame):
-        then = then.tb_next
+    then = next(learner_steps(then), None)
     way = []
     while first is not None and first is not end:
         way.append(first)
@@ -70,7 +59,3 @@ def _joined(first: TracebackType | None, end: TracebackType, then: TracebackType
     for step in reversed(way):
         then = TracebackType(then, step.tb_frame, step.tb_lasti, step.tb_lineno)
     return then
-
-
-def _is_learners(frame: FrameType) -> bool:
-    return frame.f_code.co_filename == FILENAME

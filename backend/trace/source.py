@@ -10,7 +10,7 @@ import dis
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, Final
 
 from backend.trace.records import Site
@@ -43,6 +43,14 @@ def learner_frames(frame: FrameType | None) -> Iterator[FrameType]:
     while (frame := learner_frame(frame)) is not None:
         yield frame
         frame = None if frame.f_code.co_name == "<module>" else frame.f_back
+
+
+def learner_steps(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    """Every step of a traceback that is in the learner's code, outermost first."""
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == FILENAME:
+            yield traceback
+        traceback = traceback.tb_next
 
 
 def learner_site(depth: int = 1) -> Site | None:

@@ -60,22 +60,27 @@ def _plain(summary: Any) -> Any:
     return values[0] if summary.shape == [] and values is not None else values
 
 
+def run_here(entry: Entry, send: Callable[[bytes], None], code: str, **options: Any) -> dict[str, Any]:
+    """Run a snippet in this process, leave the process as it was, and return the snippet's names."""
+    streams, main = (sys.stdout, sys.stderr), sys.modules["__main__"]
+    grad = torch.is_grad_enabled()
+    try:
+        with warnings.catch_warnings():
+            entry.run(msgspec.msgpack.encode(Job(code=code, **options)), send)
+        return dict(sys.modules["__main__"].__dict__)
+    finally:
+        torch.set_grad_enabled(grad)
+        sys.stdout, sys.stderr = streams
+        sys.modules["__main__"] = main
+
+
 @pytest.fixture
 def trace(entry: Entry) -> Iterator[Callable[..., Told]]:
     """`trace(code, **options)` runs a snippet, checks every message as the server does, and folds them."""
 
     def run(code: str, **options: Any) -> Told:
         frames: list[bytes] = []
-        streams, main = (sys.stdout, sys.stderr), sys.modules["__main__"]
-        grad = torch.is_grad_enabled()
-        try:
-            with warnings.catch_warnings():
-                entry.run(msgspec.msgpack.encode(Job(code=code, **options)), frames.append)
-            namespace = dict(sys.modules["__main__"].__dict__)
-        finally:
-            torch.set_grad_enabled(grad)
-            sys.stdout, sys.stderr = streams
-            sys.modules["__main__"] = main
+        namespace = run_here(entry, frames.append, code, **options)
         return Told(_fold(frames), namespace)
 
     state = torch.random.get_rng_state()

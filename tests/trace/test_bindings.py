@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
 
 from backend.trace import bindings
 from backend.trace.entry import Entry
-from backend.wire.messages import BindingMessage, GraphMessage, Job, StepMessage
+from backend.wire.messages import BindingMessage, GraphMessage, StepMessage
 from backend.wire.unpack import Unpacker
+from tests.trace.conftest import run_here
 
 LOOP = """w = torch.tensor(5.0, requires_grad=True)
 total = 0.0
@@ -48,13 +46,7 @@ def messages(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> Frames:
     def run(code: str, pause: float = 0.0) -> list[Any]:
         monkeypatch.setattr(bindings, "PAUSE_SECONDS", pause)
         frames: list[bytes] = []
-        streams, main = (sys.stdout, sys.stderr), sys.modules["__main__"]
-        try:
-            with warnings.catch_warnings():
-                entry.run(msgspec.msgpack.encode(Job(code=code)), frames.append)
-        finally:
-            sys.stdout, sys.stderr = streams
-            sys.modules["__main__"] = main
+        run_here(entry, frames.append, code)
         unpacker = Unpacker(message_bytes=32 << 20)
         return [unpacker.read(frame) for frame in frames]
 

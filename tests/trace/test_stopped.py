@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-import warnings
 
-import msgspec
 import pytest
 
 from backend.errors import Stopped
 from backend.sandbox.stopping import line_of
 from backend.trace.entry import Entry
-from backend.wire.messages import DoneMessage, GraphMessage, Job, ScalarsMessage, StepMessage
+from backend.wire.messages import DoneMessage, GraphMessage, ScalarsMessage, StepMessage
 from backend.wire.unpack import Unpacker
+from tests.trace.conftest import run_here
 
 LOOP = """
 w = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -35,13 +34,7 @@ def told(entry: Entry, trace: str, stop_after: int) -> list[object]:
         if len(frames) == stop_after and line_of(sys._getframe()) is not None:
             raise Stopped("cancelled")
 
-    streams, main = (sys.stdout, sys.stderr), sys.modules["__main__"]
-    try:
-        with warnings.catch_warnings():
-            entry.run(msgspec.msgpack.encode(Job(code=LOOP, trace=trace)), send)
-    finally:
-        sys.stdout, sys.stderr = streams
-        sys.modules["__main__"] = main
+    run_here(entry, send, LOOP, trace=trace)
     unpacker = Unpacker(message_bytes=1 << 20)
     return [unpacker.read(frame) for frame in frames]
 

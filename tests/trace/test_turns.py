@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 from typing import Any
 
-import msgspec
 import pytest
 import torch
 
 from backend.trace.loops import Loops, length
-from backend.wire.messages import Job, ProgressMessage
+from backend.wire.messages import ProgressMessage
 from backend.wire.unpack import Unpacker
+from tests.trace.conftest import run_here
 
 BATCHES = """
 torch.manual_seed(0)
@@ -106,12 +105,7 @@ def test_odd_names_and_values_are_left_out(trace: Any) -> None:
 
 def progress(entry: Any, code: str) -> list[Any]:
     frames: list[bytes] = []
-    streams, main = (sys.stdout, sys.stderr), sys.modules["__main__"]
-    try:
-        entry.run(msgspec.msgpack.encode(Job(code=code)), frames.append)
-    finally:
-        sys.stdout, sys.stderr = streams
-        sys.modules["__main__"] = main
+    run_here(entry, frames.append, code)
     unpacker = Unpacker(message_bytes=1 << 20)
     return [m for m in map(unpacker.read, frames) if isinstance(m, ProgressMessage)]
 
