@@ -94,7 +94,7 @@ def _attack(sender: Sender) -> int:
 def _work(entry: Entry, config: Config, sender: Sender, stopper: Stopper, job: bytes) -> int:
     try:
         stopper.arm(config.limits)
-        entry.run(job, sender)
+        entry.run(job, sender, sender)
     finally:
         stopper.disarm()
     if stopper.stopped is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -20,8 +21,12 @@ class Entry(Protocol):
     def versions(self) -> dict[str, str]:
         """What the server should know of what was imported: {"torch": "2.13.0", …}."""
 
-    def run(self, job: bytes, send: Callable[[bytes], None]) -> None:
-        """In the child: do the job and send its frames, the last one included."""
+    def run(self, job: bytes, send: Callable[[bytes], None], whole: AbstractContextManager[None]) -> None:
+        """In the child: do the job and send its frames, the last one included.
+
+        A stop is raised between any two instructions, but not inside `with whole:`; one that comes there is raised at
+        its end. It may be entered while it is entered. What is in it should be short.
+        """
 
     def rescue(self, reason: str, line: int | None) -> None:
         """In the child, on the watchdog's thread: `run` could not be stopped in time. Send what there is."""

@@ -18,8 +18,8 @@ CHANNEL: Final = 3
 class Sender:
     """Sends frames: 4 bytes of big-endian length, then the frame. Safe to call from any thread.
 
-    Blocks while the pipe is full. A stop is never raised in the middle of a frame: `busy` says that the main thread is
-    inside one, and a stop that came meanwhile is raised at its end.
+    Blocks while the pipe is full. A stop is never raised in the middle of a frame, nor inside `with sender:`, for what
+    belongs together: a stop that comes meanwhile is raised at the end.
     """
 
     def __init__(self, message_bytes: int) -> None:
@@ -27,24 +27,34 @@ class Sender:
         self._lock = threading.Lock()
         self._main = threading.main_thread().ident
         self._owner: int | None = None
-        self.busy = False
+        self._depth = 0
         self.pending: str | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether the main thread is inside a frame, or in the middle of what belongs together."""
+        return self._depth > 0
+
+    def __enter__(self) -> None:
+        """Until the end of the `with` the main thread is not stopped."""
+        if threading.get_ident() == self._main:
+            self._depth += 1
+
+    def __exit__(self, kind: object, *_error: object) -> None:
+        """Raises `Stopped` if a stop has come, unless another exception is on its way."""
+        if threading.get_ident() != self._main:
+            return
+        self._depth -= 1
+        if self.pending is not None and not self._depth and kind is None:
+            reason, self.pending = self.pending, None
+            raise Stopped(reason)
 
     def __call__(self, frame: bytes) -> None:
         """Send one frame. Raises ValueError when it is longer than `message_bytes`."""
         if len(frame) > self._most:
             raise ValueError(f"a frame of {len(frame)} bytes exceeds the {self._most} that one message may have")
-        if threading.get_ident() != self._main:
+        with self:
             self._write(frame)
-            return
-        self.busy = True
-        try:
-            self._write(frame)
-        finally:
-            self.busy = False
-        if self.pending is not None:
-            reason, self.pending = self.pending, None
-            raise Stopped(reason)
 
     def take_over(self) -> None:
         """From now on only the calling thread sends; another thread that tries waits for the end of the process."""

@@ -95,7 +95,7 @@ class Stopper:
         signal.pthread_sigmask(signal.SIG_BLOCK, REASONS)
         reason = self._await_reason()
         self._sleep(GRACE_SECONDS[reason])
-        if self.line() is None:  # it is in the entry's hands, which is sending what there is
+        if self.line() is None or self._sender.busy:  # it is in the entry's hands, which is sending what there is
             self._sleep(FINISH_SECONDS[reason])
         line = self.line()
         _tell_line(line)

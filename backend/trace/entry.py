@@ -5,12 +5,14 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import msgspec
 import torch
 
 from backend.trace.engine import run_backward
 from backend.trace.session import Session
+from backend.trace.steps import ANYWHERE
 from backend.trace.warm import import_everything, rehearse
 from backend.trace.wrapped import install
 from backend.wire.messages import Job
@@ -43,13 +45,15 @@ class Entry:
         """Of torch and Python."""
         return {"torch": torch.__version__, "python": platform.python_version()}
 
-    def run(self, job: bytes, send: Callable[[bytes], None]) -> None:
+    def run(self, job: bytes, send: Callable[[bytes], None], whole: AbstractContextManager[None] = ANYWHERE) -> None:
         """Do one job. Everything that the learner's code does wrong is in the messages.
+
+        No stop is raised inside `with whole:`; one that comes there is raised at its end.
 
         Errors:
             msgspec.ValidationError: `job` is not a packed `Job`.
         """
-        self._session = Session(msgspec.msgpack.decode(job, type=Job), send)
+        self._session = Session(msgspec.msgpack.decode(job, type=Job), send, whole)
         self._session.run()
 
     def rescue(self, reason: str, line: int | None) -> None:

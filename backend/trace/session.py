@@ -16,7 +16,7 @@ import types
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
@@ -48,6 +48,7 @@ from backend.trace.reprs import repr_of
 from backend.trace.rerun import Code, Rerun
 from backend.trace.second_look import look_again
 from backend.trace.source import FILENAME, Source
+from backend.trace.steps import ANYWHERE
 from backend.trace.summary import Summaries
 from backend.trace.turns import Turns
 from backend.trace.watching import Watching
@@ -71,20 +72,22 @@ _RESULT_WIDTH = 4000
 
 
 class Session:
-    """The state of one run. `send` takes the packed messages, in order."""
+    """The state of one run. `send` takes the packed messages, in order; inside `with whole:` no stop comes."""
 
     clock: ClassVar[staticmethod[[], float]] = staticmethod(time.perf_counter)
     """What `run_ms` and `trace_ms` are read from; the benchmark takes the processor's time."""
 
-    def __init__(self, job: Job, send: Callable[[bytes], None]) -> None:
+    def __init__(self, job: Job, send: Callable[[bytes], None], whole: AbstractContextManager[None] = ANYWHERE) -> None:
         self.job = job
         self._send = send
+        self._whole = whole
         self.source = Source(job.code)
         self.module = types.ModuleType("__main__")
         self.namespace = self.module.__dict__
         self.recorder = Recorder(job.preview, self._on_step, sampled=job.trace == "sampled")
         self.recorder.survey = partial(survey, self.recorder)
         self.recorder.turned = self._on_turn
+        self.recorder.whole = whole
         self.names = Names(self.recorder, self.source, self.namespace)
         self.recorder.resolve = self.names.resolve
         self.builder = Builder(self.source, self.names, Calls.of(self.recorder), job.step_bytes)
@@ -100,8 +103,8 @@ class Session:
         self.seed = 0
         self.code: Code | None = None
         self.told: Step | None = None
-        """The step that was told last. The stop that ends a run comes at the end of a message: that step then comes
-        again, as the recorder has not gone on from it."""
+        """The step that was told last. Where memory has run out in the middle of telling it, it comes again, as the
+        recorder has not gone on from it."""
         self.unsent: deque[Any] = deque()
         """What is still to be sent of it."""
         self.untold: Step | None = None
@@ -130,9 +133,18 @@ class Session:
         self.finish(snippet, explained)
 
     def rescue(self, reason: str, line: int | None) -> None:
-        """The main thread is out of reach: send what has been recorded so far, from this other thread."""
-        if not self.finished:
-            self.finish(None, Explained(stopped(reason, line, self.job), []))
+        """The main thread is out of reach: send what has been recorded so far, from this other thread.
+
+        A step that the main thread is in the middle of telling is left out.
+        """
+        if self.finished:
+            return
+        explained = Explained(stopped(reason, line, self.job), [])
+        if self.recorder.completing:
+            self.send(explained.problem)
+            self.send(DoneMessage(explained.problem.status, self.run_seconds * 1e3, self.trace_seconds * 1e3))
+        else:
+            self.finish(None, explained)
 
     def finish(self, snippet: Snippet | None, explained: Explained | None) -> None:
         """Send everything that is still to be said."""
@@ -227,16 +239,20 @@ class Session:
         turns = self.recorder.turns
         if turns is None or step is self.counted:
             return
-        self._tell_turn()
-        self.untold = step
+        if step is not self.untold:
+            self._tell_turn()
+            self.untold = step
         if self.finished or not turns.goes_on():
             self._tell_turn()
 
     def _tell_turn(self) -> None:
         """The numbers of the step whose turn is over, and how far the run has got."""
-        step, turns = self.untold, self.recorder.turns
-        if step is None or turns is None:
-            return
+        turns = self.recorder.turns
+        if self.untold is not None and turns is not None:
+            with self._whole:
+                self._tell_numbers(self.untold, turns)
+
+    def _tell_numbers(self, step: Step, turns: Turns) -> None:
         started = self.clock()
         with self.recorder.paused():
             turn = turns.end(closed=step.closed, loss=step.number)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -47,6 +47,10 @@ EMPTIES = frozenset({"zero_", "_foreach_zero_", "fill_"})
 """Ops that, done to a `.grad`, are a zero_grad."""
 
 
+ANYWHERE: Final[AbstractContextManager[None]] = nullcontext()
+"""Where nothing can be stopped, nothing need be held together."""
+
+
 def is_sampled(index: int) -> bool:
     """Whether a step is told in full when `trace` is "sampled": the first ones all, later ones ever more rarely.
 
@@ -73,6 +77,10 @@ class Steps(Ledger):
         self._summariser = self.summariser = Summariser(preview)
         self._silent = Silent()
         self.emit = emit
+        self.whole = ANYWHERE
+        """No stop comes inside."""
+        self.completing = False
+        """A step is being completed: until that is done, what is recorded is not to be asked."""
         self.step = Step(0)
         self.call: Call | None = None
         self.modules: tuple[int, ...] = ()
@@ -118,7 +126,15 @@ class Steps(Ledger):
         """Called at the end of every step, also of those that are not told in full."""
 
     def next_step(self) -> None:
-        """Complete the current step, if it holds anything, and begin another."""
+        """Complete the current step, if it holds anything, and begin another. No stop comes in between."""
+        with self.whole:
+            self.completing = True
+            try:
+                self._complete()
+            finally:
+                self.completing = False
+
+    def _complete(self) -> None:
         self.finish_op()
         step = self.step
         if not step.unseen or step.events:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -30,10 +31,10 @@ class Entry:
         """Only that it is this one."""
         return {"entry": "test"}
 
-    def run(self, job: bytes, send: Callable[[bytes], None]) -> None:
+    def run(self, job: bytes, send: Callable[[bytes], None], whole: AbstractContextManager[None]) -> None:
         """Run the source; its `result` is sent along."""
         self._send = send
-        space: dict[str, object] = {"send": send}
+        space: dict[str, object] = {"send": send, "whole": whole}
         status, error = "ok", None
         try:
             exec(compile(job, "snippet.py", "exec"), space)

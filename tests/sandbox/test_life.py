@@ -256,3 +256,26 @@ async def test_a_stop_that_comes_after_the_last_line_takes_nothing_away() -> Non
         assert (ran.outcome.status, ran.result) == ("ok", "all of it")
     finally:
         await sandbox.close()
+
+
+WHOLE = """
+import time
+with whole:
+    while time.process_time() < 1.2:
+        pass
+    send(b"all of it")
+send(b"more")
+"""
+
+
+async def test_a_stop_waits_for_the_end_of_what_belongs_together() -> None:
+    sandbox = Sandbox(entry=PLAIN, warm_children=1, limits=BRIEF)
+    await sandbox.start()
+    try:
+        ran = await drive(sandbox, WHOLE)
+        assert (ran.outcome.status, ran.outcome.limit) == ("timeout", "cpu")
+        assert ran.frames[0] == b"all of it"
+        assert b"more" not in ran.frames
+        assert (ran.done["type"], ran.done["status"]) == ("done", "cpu")
+    finally:
+        await sandbox.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -16,7 +17,7 @@ SECONDS = 0.6
 class Entry(PlainEntry):
     """Before it is done, it tells how it finishes."""
 
-    def run(self, job: bytes, send: Callable[[bytes], None]) -> None:
+    def run(self, job: bytes, send: Callable[[bytes], None], whole: AbstractContextManager[None]) -> None:
         """Run the source, and put many small messages before `done`."""
         last: list[bytes] = []
 
@@ -26,7 +27,7 @@ class Entry(PlainEntry):
             else:
                 send(frame)
 
-        super().run(job, sent)
+        super().run(job, sent, whole)
         end = time.process_time() + SECONDS
         while time.process_time() < end:
             send(msgspec.msgpack.encode({"type": "finishing"}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 
 from backend.schema import GraphAnswer, Timings
 from backend.trace.entry import Entry
+from backend.trace.steps import ANYWHERE
 from backend.wire.fold import Fold
 from backend.wire.messages import DoneMessage, Job, ProblemMessage
 from backend.wire.unpack import Unpacker
@@ -60,13 +62,19 @@ def _plain(summary: Any) -> Any:
     return values[0] if summary.shape == [] and values is not None else values
 
 
-def run_here(entry: Entry, send: Callable[[bytes], None], code: str, **options: Any) -> dict[str, Any]:
+def run_here(
+    entry: Entry,
+    send: Callable[[bytes], None],
+    code: str,
+    whole: AbstractContextManager[None] = ANYWHERE,
+    **options: Any,
+) -> dict[str, Any]:
     """Run a snippet in this process, leave the process as it was, and return the snippet's names."""
     streams, main = (sys.stdout, sys.stderr), sys.modules["__main__"]
     grad = torch.is_grad_enabled()
     try:
         with warnings.catch_warnings():
-            entry.run(msgspec.msgpack.encode(Job(code=code, **options)), send)
+            entry.run(msgspec.msgpack.encode(Job(code=code, **options)), send, whole)
         return dict(sys.modules["__main__"].__dict__)
     finally:
         torch.set_grad_enabled(grad)
