@@ -14,7 +14,6 @@ import time
 import traceback
 import types
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -37,19 +36,17 @@ from backend.trace.iterations import Iterations, has_loops
 from backend.trace.loops import Loops
 from backend.trace.named import places
 from backend.trace.names import Names, is_tensor
-from backend.trace.notices.caution import Told
 from backend.trace.notices.lookout import Lookout
 from backend.trace.output import STREAMS, Printed, Stream
 from backend.trace.problem import Explained, explain, stopped
 from backend.trace.readings import Readings
 from backend.trace.recorder import Recorder
-from backend.trace.records import Step
 from backend.trace.reprs import repr_of
 from backend.trace.rerun import Code, Rerun
 from backend.trace.second_look import look_again
 from backend.trace.source import FILENAME, Source
 from backend.trace.steps import ANYWHERE
-from backend.trace.summary import Summaries
+from backend.trace.telling import Outbox, Telling
 from backend.trace.turns import Turns
 from backend.trace.watching import Watching
 from backend.wire.messages import (
@@ -58,10 +55,7 @@ from backend.wire.messages import (
     NoticeMessage,
     OutputMessage,
     ProblemMessage,
-    ProgressMessage,
     ResultMessage,
-    ScalarsMessage,
-    StepMessage,
 )
 
 _COLLECT = (400_000, 20, 100)
@@ -79,42 +73,29 @@ class Session:
 
     def __init__(self, job: Job, send: Callable[[bytes], None], whole: AbstractContextManager[None] = ANYWHERE) -> None:
         self.job = job
-        self._send = send
-        self._whole = whole
+        self._outbox = Outbox(send, job.message_bytes)
+        self.send = self._outbox.send
         self.source = Source(job.code)
         self.module = types.ModuleType("__main__")
         self.namespace = self.module.__dict__
-        self.recorder = Recorder(job.preview, self._on_step, sampled=job.trace == "sampled")
+        self.recorder = Recorder(job.preview, sampled=job.trace == "sampled")
         self.recorder.survey = partial(survey, self.recorder)
-        self.recorder.turned = self._on_turn
         self.recorder.whole = whole
         self.names = Names(self.recorder, self.source, self.namespace)
         self.recorder.resolve = self.names.resolve
         self.builder = Builder(self.source, self.names, Calls.of(self.recorder), job.step_bytes)
         self.lookout = Lookout(self.recorder, self.source, self.namespace, self.send)
+        self.telling = Telling(self.recorder, self.builder, self.lookout, self._outbox, self.clock)
+        self.recorder.emit = self.telling.step
+        self.recorder.turned = self.telling.over
         self.budget = [job.output_bytes]
         self.printed: list[Printed] = []
-        self.trace_seconds = 0.0
         self.run_seconds = 0.0
         self.value: Any = None
         self.has_value = False
-        self.cut = False
-        self.finished = False
         self.seed = 0
         self.code: Code | None = None
-        self.told: Step | None = None
-        """The step that was told last. Where memory has run out in the middle of telling it, it comes again, as the
-        recorder has not gone on from it."""
-        self.unsent: deque[Any] = deque()
-        """What is still to be sent of it."""
-        self.untold: Step | None = None
-        """A step that is over, and whose turn is not: its numbers are still to be sent."""
-        self.counted: Step | None = None
-        """The step whose numbers were sent last."""
-        self.bindings: Bindings | None = None
         self.readings: Readings | None = None
-        self.fresh = False
-        """The step that was told last had a structure that was new."""
 
     def run(self) -> None:
         """The whole job, `done` included. Does not raise what the learner's code raises."""
@@ -137,19 +118,19 @@ class Session:
 
         A step that the main thread is in the middle of telling is left out.
         """
-        if self.finished:
+        if self.telling.ending:
             return
         explained = Explained(stopped(reason, line, self.job), [])
         if self.recorder.completing:
             self.send(explained.problem)
-            self.send(DoneMessage(explained.problem.status, self.run_seconds * 1e3, self.trace_seconds * 1e3))
+            self.send(DoneMessage(explained.problem.status, self.run_seconds * 1e3, self.telling.seconds * 1e3))
         else:
             self.finish(None, explained)
 
     def finish(self, snippet: Snippet | None, explained: Explained | None) -> None:
         """Send everything that is still to be said."""
-        started, before = self.clock(), self.trace_seconds
-        self.finished = True
+        started, before = self.clock(), self.telling.seconds
+        self.telling.ending = True
         for name, held in list(self.namespace.items()):
             if is_tensor(held) and not name.startswith("__"):
                 self.recorder.mention(held)
@@ -158,11 +139,11 @@ class Session:
                 self.recorder.value_of(tensor)
                 self.recorder.mention(tensor)
         self.recorder.next_step()
-        self._tell_turn()
+        self.telling.end_turn()
         problem = None if explained is None else self._located(explained)
         self.lookout.end(failed=problem is not None)
-        if self.bindings is not None:
-            self.bindings.end(at_rest=snippet is not None)
+        if self.telling.bindings is not None:
+            self.telling.bindings.end(at_rest=snippet is not None)
         bound = snippet.bindings if snippet is not None else {}
         for message in gradients(self.names, self.builder.shown, bound):
             self.send(message)
@@ -196,89 +177,17 @@ class Session:
                 operand.node, operand.step = self.builder.place_of(value)
         return explained.problem
 
-    def send(self, message: Any) -> None:
-        """Pack a message and hand it on; one that is too large is replaced by a word about it."""
-        frame = msgspec.msgpack.encode(message)
-        if len(frame) > self.job.message_bytes:
-            text = f"a {type(message).__name__} of {len(frame)} bytes is over the limit of {self.job.message_bytes}"
-            frame = msgspec.msgpack.encode(NoticeMessage(kind="too_large", message=text))
-            self.cut = True
-        self._send(frame)
-
-    def _on_step(self, step: Step, summaries: Summaries) -> None:
-        if not step.told:
-            if not step.unseen:
-                self.names.resolve(step)
-            return
-        self._tell_turn()
-        if step is self.told:
-            self._send_unsent()
-            return
-        started = self.clock()
-        with _uncollected():
-            messages = self.builder.messages(step, summaries, last=self.finished)
-        self.told, self.unsent = step, deque(messages)
-        self._send_unsent()
-        self.fresh = len(messages) > 1
-        sent = messages[-1]
-        if isinstance(sent, StepMessage) and not self.cut:
-            node_of = partial(self.builder.node_of, step, summaries)
-            self.lookout.look(Told(step, summaries, node_of), new=len(messages) > 1, loss=sent.loss)
-        self.trace_seconds += self.clock() - started
-
-    def _send_unsent(self) -> None:
-        """Send what is left to be sent of the step that is told; nothing after what was too large."""
-        while self.unsent:
-            self.cut = False
-            self.send(self.unsent.popleft())
-            if self.cut:
-                self.unsent.clear()
-
-    def _on_turn(self, step: Step) -> None:
-        """A step is over, told in full or not. What the rest of its turn computes and prints still belongs to it."""
-        turns = self.recorder.turns
-        if turns is None or step is self.counted:
-            return
-        if step is not self.untold:
-            self._tell_turn()
-            self.untold = step
-        if self.finished or not turns.goes_on():
-            self._tell_turn()
-
-    def _tell_turn(self) -> None:
-        """The numbers of the step whose turn is over, and how far the run has got."""
-        turns = self.recorder.turns
-        if self.untold is not None and turns is not None:
-            with self._whole:
-                self._tell_numbers(self.untold, turns)
-
-    def _tell_numbers(self, step: Step, turns: Turns) -> None:
-        started = self.clock()
-        with self.recorder.paused():
-            turn = turns.end(closed=step.closed, loss=step.number)
-            progress = turns.progress()
-        self.untold, self.counted = None, step
-        self.send(
-            ScalarsMessage(index=step.index, loss=step.number, values=turn.values, traced=step.told, loops=turn.loops)
-        )
-        if progress is not None:
-            self.send(ProgressMessage(step=progress.step, rate=progress.rate, total=progress.total, left=progress.left))
-        if self.bindings is not None and not self.finished:
-            self.bindings.turn(fresh=self.fresh)
-        self.fresh = False
-        self.trace_seconds += self.clock() - started
-
     def _execute(self, snippet: Snippet) -> None:
         self._prepare()
         looping = snippet.tree is not None and has_loops(snippet.tree)
         loops = Loops(snippet.tree if looping else None)
         self.recorder.turns = Turns(loops, self.namespace, self.recorder.loop_headers)
-        self.recorder.turns.over = self._tell_turn
+        self.recorder.turns.over = self.telling.end_turn
         self.readings = Readings(snippet.tree) if looping and snippet.tree is not None else None
-        self.bindings = Bindings(self.names, self.builder.shown, snippet.bindings, self.send)
+        self.telling.bindings = Bindings(self.names, self.builder.shown, snippet.bindings, self.send)
         self.code = body, last = self._compile(snippet)
         started = self.clock()
-        before = self.trace_seconds
+        before = self.telling.seconds
         gc.set_threshold(*_COLLECT)
         try:
             with Watching(self.recorder) as modes, self._coasting(modes):
@@ -294,7 +203,7 @@ class Session:
                 self._auto_backward(snippet)
                 self.recorder.summariser.flush()
         finally:
-            self.run_seconds = self.clock() - started - (self.trace_seconds - before)
+            self.run_seconds = self.clock() - started - (self.telling.seconds - before)
 
     def _seen(self, error: Exception, snippet: Snippet) -> Exception:
         """The error, with what was going on when it was raised, also if it has left an iteration of which none was."""
@@ -392,18 +301,6 @@ class Session:
                 step=seen.step if seen else None,
             )
         )
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """A description is many objects and no circle: the collector would look at them, over and over, for nothing."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_place: Any, **_more: Any) -> None:

@@ -62,9 +62,9 @@ def is_sampled(index: int) -> bool:
 
 
 class Steps(Ledger):
-    """The steps of one run. `emit(step, summaries)` is called with each when it is complete."""
+    """The steps of one run."""
 
-    def __init__(self, preview: int, emit: Callable[[Step, Summaries], None], *, sampled: bool = False) -> None:
+    def __init__(self, preview: int, *, sampled: bool = False) -> None:
         super().__init__()
         self.sampled = sampled
         self.forks = False
@@ -76,7 +76,8 @@ class Steps(Ledger):
         """What was `given` last. The next batch takes its names away, so they are read when the step closes."""
         self._summariser = self.summariser = Summariser(preview)
         self._silent = Silent()
-        self.emit = emit
+        self.emit: Callable[[Step, Summaries], None] = lambda *_: None
+        """Called with each step that is complete."""
         self.whole = ANYWHERE
         """No stop comes inside."""
         self.completing = False

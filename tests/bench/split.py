@@ -12,6 +12,7 @@ from backend.trace.engine import _Watch
 from backend.trace.names import Names
 from backend.trace.session import Session
 from backend.trace.summary import Summariser
+from backend.trace.telling import Outbox
 
 PARTS: Final[dict[str, tuple[tuple[type, str], ...]]] = {
     "snippet": ((Session, "_execute"),),
@@ -20,7 +21,7 @@ PARTS: Final[dict[str, tuple[tuple[type, str], ...]]] = {
     "summaries": ((Summariser, "add"), (Summariser, "flush"), (Summariser, "take")),
     "names": ((Names, "resolve"),),
     "graph": ((Builder, "messages"),),
-    "encoding": ((Session, "send"),),
+    "encoding": ((Outbox, "send"),),
 }
 """`snippet` is the learner's own code with the modes around it."""
 

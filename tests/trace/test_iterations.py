@@ -106,7 +106,7 @@ def test_marking_leaves_what_code_does_and_where_it_is_alone() -> None:
     )
     plain: dict[str, Any] = {}
     exec(code, plain)
-    iterations = Iterations(Recorder(64, lambda *_: None))
+    iterations = Iterations(Recorder(64))
     tree = ast.parse(code)
     iterations.mark(tree)
     compiled = compile(tree, "snippet.py", "exec")

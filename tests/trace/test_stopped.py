@@ -12,7 +12,7 @@ import pytest
 
 from backend.sandbox.sender import Sender
 from backend.sandbox.stopping import Stopper, line_of
-from backend.trace import session, steps
+from backend.trace import steps, telling
 from backend.trace.entry import Entry
 from backend.wire.messages import DoneMessage, GraphMessage, ScalarsMessage, StepMessage
 from backend.wire.unpack import Unpacker
@@ -29,7 +29,7 @@ for i in range({turns}):
     print(i)
 """
 MESSAGE_BYTES = 1 << 20
-TELLING = {session.__file__, steps.Steps._complete.__code__, steps.Steps.next_step.__code__}
+TELLING = {telling.__file__, steps.Steps._complete.__code__, steps.Steps.next_step.__code__}
 """Where steps are completed and told: a file, and pieces of code."""
 
 

@@ -167,7 +167,8 @@ class _Watched:
 
     def __init__(self) -> None:
         self.messages: list[Any] = []
-        self.recorder = Recorder(PREVIEW, self._take)
+        self.recorder = Recorder(PREVIEW)
+        self.recorder.emit = self._take
         self.recorder.survey = partial(survey, self.recorder)
         names = Names(self.recorder, Source(""), {})
         self._builder = Builder(Source(""), names, Calls.of(self.recorder))
