@@ -188,6 +188,8 @@ SAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "F.scaled_dot_product_attention(r(1, 2, 4, 8), r(1, 2, 5, 8), r(1, 2, 5, 8))",
         "F.scaled_dot_product_attention(r(1, 2, 4, 8), r(1, 2, 4, 8), r(1, 2, 4, 8), is_causal=True)",
         "F.scaled_dot_product_attention(r(2, 2, 3, 4), r(2, 2, 3, 4), r(2, 2, 3, 4), scale=0.3)",
+        "F.scaled_dot_product_attention(r(1, 2, 3, 4), r(1, 2, 3, 4), r(1, 2, 3, 4), torch.ones(3, 3).tril().bool())",
+        "F.scaled_dot_product_attention(r(2, 1, 3, 4), r(2, 1, 5, 4), r(2, 1, 5, 4), torch.randn(3, 5), scale=2)",
     ),
     # shapes
     "view": ("r(2, 3).view(3, 2)", "r(2, 3).reshape(-1)"),

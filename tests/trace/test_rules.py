@@ -196,3 +196,31 @@ def test_what_is_not_written_down_says_what_torch_uses(trace: Trace) -> None:
     assert rule.source == "derivatives.yaml: linalg_cholesky_ex"
     assert "LinalgCholeskyExBackward0" in rule.text
     assert "saved" in rule.words
+
+
+ATTENTION = (
+    "q = torch.randn(1, 1, 3, 4, requires_grad=True)\nF.scaled_dot_product_attention(q, q, q{more}).sum().backward()"
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "formula", "words"),
+    [
+        ("", [r"softmax}\bigl(q\,q^{\top} / \sqrt{d}\bigr)"], []),
+        (", is_causal=True", [r"/ \sqrt{d} + M\bigr)", r"-\infty & j > i"], ["causal mask"]),
+        (", torch.ones(3, 3).tril().bool()", [r"/ \sqrt{d} + \text{attn\_mask}\bigr)"], ["mask is -inf"]),
+        (", scale=0.25", [r"q^{\top} \cdot 0.25\bigr)"], []),
+    ],
+    ids=["plain", "causal", "mask", "scale"],
+)
+def test_the_formula_of_attention_shows_its_mask_and_scale(
+    trace: Trace, more: str, formula: list[str], words: list[str]
+) -> None:
+    told = trace(ATTENTION.format(more=more))
+    rules = next(n.derivatives for n in told.graph().nodes if n.op.startswith("scaled_dot_product"))
+    assert [rule.input for rule in rules] == ["query", "key", "value"]
+    for rule in rules:
+        assert rule.kind == "formula"
+        assert all(part in rule.latex for part in formula), rule.latex
+        assert all(part in rule.words for part in words), rule.words
+        assert ("mask" in rule.words) == bool(words)

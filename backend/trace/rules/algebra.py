@@ -1,4 +1,4 @@
-"""Rules of matrix products and of linear algebra; attention is made of these."""
+"""Rules of matrix products and of linear algebra."""
 
 from __future__ import annotations
 
@@ -19,45 +19,6 @@ def _added(given: Given) -> str:
     """The gradient of what is added, which is broadcast to the product's shape."""
     return _scaled(given, "grad", "beta")
 
-
-def _probabilities(given: Given) -> str | None:
-    query, key = given.shapes["query"], given.shapes["key"]
-    if "attn_mask" in given.shapes or given["dropout_p"] not in (None, 0.0):
-        return None
-    scale = given["scale"] if given["scale"] is not None else query[-1] ** -0.5
-    scores = f"query @ key.mT * {scale!r}"
-    if given["is_causal"]:
-        scores = f"({scores}).masked_fill(torch.ones({query[-2]}, {key[-2]}).triu(1).bool(), -torch.inf)"
-        return f"{scores}.softmax(-1)"
-    return f"({scores}).softmax(-1)"
-
-
-def _scores(given: Given) -> str | None:
-    """The gradient of the scores: softmax's rule on the gradient of the probabilities."""
-    p = _probabilities(given)
-    if p is None:
-        return None
-    scale = given["scale"] if given["scale"] is not None else given.shapes["query"][-1] ** -0.5
-    return f"({p} * (grad @ value.mT - (grad * result).sum(-1, keepdim=True)) * {scale!r})"
-
-
-def _query(given: Given) -> str | None:
-    scores = _scores(given)
-    return scores and f"{scores} @ key"
-
-
-def _key(given: Given) -> str | None:
-    scores = _scores(given)
-    return scores and f"{scores}.mT @ query"
-
-
-def _value(given: Given) -> str | None:
-    p = _probabilities(given)
-    return p and f"{p}.mT @ grad"
-
-
-_SCORES = r"P \odot \bigl({grad}\,{value}^{{\top}} - \textstyle\sum {grad} \odot {result}\bigr) / \sqrt{{d}}"
-_P = r"P = \operatorname{{softmax}}({query}\,{key}^{{\top}} / \sqrt{{d}})"
 
 RULES: Final[Table] = {
     "mm": entry(self=("grad @ mat2.mT", _LEFT), mat2=("self.mT @ grad", _RIGHT)),
@@ -138,14 +99,5 @@ RULES: Final[Table] = {
             "the upper right block of the exponential of a matrix twice the size",
             r"\Bigl[\exp\begin{{pmatrix}} {self}^{{\top}} & {grad} \\ 0 & {self}^{{\top}} \end{{pmatrix}}\Bigr]_{{12}}",
         )
-    ),
-    "_scaled_dot_product_flash_attention_for_cpu": entry(
-        query=(_query, "the gradient of the scores times the keys", rf"{_SCORES}\;{{key}},\quad {_P}"),
-        key=(
-            _key,
-            "the gradient of the scores transposed times the queries",
-            rf"\bigl({_SCORES}\bigr)^{{{{\top}}}}{{query}},\quad {_P}",
-        ),
-        value=(_value, "the probabilities transposed times the gradient", rf"P^{{{{\top}}}}{{grad}},\quad {_P}"),
     ),
 }

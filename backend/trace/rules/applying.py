@@ -8,6 +8,7 @@ from backend.trace.records import Gaps, Op
 from backend.trace.rules import (
     activation,
     algebra,
+    attention,
     convolution,
     elementwise,
     indexing,
@@ -16,7 +17,7 @@ from backend.trace.rules import (
     reduction,
     shape,
 )
-from backend.trace.rules.entry import Given, Rule, Table
+from backend.trace.rules.entry import Given, Rule, Table, Told
 from backend.trace.rules.expression import conjugated, names_in, specialised, values_in
 from backend.trace.rules.latex import latex, symbol
 from backend.trace.rules.shape import unbroadcast
@@ -27,6 +28,7 @@ RULES: Final[Table] = (
     | activation.RULES
     | reduction.RULES
     | algebra.RULES
+    | attention.RULES
     | shape.RULES
     | indexing.RULES
     | loss.RULES
@@ -85,19 +87,22 @@ class _Call:
         if rule is None or text is None:
             again = self.op.inputs[place] in self.op.inputs[:place]
             return None if again else _function(self.op, place, name, self.symbols)
-        entry = self.op.info.entry
+        entry, given = self.op.info.entry, self._given(name)
         return RuleMessage(
             input=name,
             target_input=place,
             text=text,
-            words=rule.words,
-            latex=f"{_left(self.symbols, name)} = {self._latex(rule, text)}",
+            words=_told(rule.words, given),
+            latex=f"{_left(self.symbols, name)} = {self._latex(rule, text, given)}",
             source=f"derivatives.yaml: {entry}",
         )
 
+    def _given(self, name: str) -> Given:
+        return Given(self.arguments, self.shapes, self.outputs, name)
+
     def _text(self, rule: Rule, place: int) -> str | None:
         name = self.inputs[place]
-        given = Given(self.arguments, self.shapes, self.outputs, name)
+        given = self._given(name)
         expression = rule.expression if isinstance(rule.expression, str) else rule.expression(given)
         if expression is None:
             return None
@@ -110,13 +115,17 @@ class _Call:
             text = unbroadcast(text, self.outputs[0], self.shapes[name])
         return text
 
-    def _latex(self, rule: Rule, text: str) -> str:
+    def _latex(self, rule: Rule, text: str, given: Given) -> str:
         if rule.latex:
-            return rule.latex.format(**self.symbols)
+            return _told(rule.latex, given).format(**self.symbols)
         elementwise = {name for name, shape in self.shapes.items() if shape}
         if self.outputs and self.outputs[0]:
             elementwise |= {"grad", "result"}
         return latex(text, tuple(self.symbols.items()), frozenset(elementwise))
+
+
+def _told(told: Told, given: Given) -> str:
+    return told if isinstance(told, str) else told(given)
 
 
 _ELEMENTWISE = {

@@ -51,13 +51,17 @@ Expression = str | Callable[[Given], str | None]
 """torch code in the names of grad, the inputs, the arguments and result, result1 …; None: not written down."""
 
 
+Told = str | Callable[[Given], str]
+"""Words or LaTeX, where it depends on how the op was called what they say."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """The rule for one input. `latex`, with names in braces, where the expression's own would be hard to read."""
 
     expression: Expression
-    words: str
-    latex: str | None = None
+    words: Told
+    latex: Told | None = None
 
 
 @dataclass(frozen=True)
@@ -69,12 +73,12 @@ class Entry:
     """The inputs are broadcast against each other: what is too much is summed."""
 
 
-def entry(**rules: tuple[Expression, str] | tuple[Expression, str, str]) -> Entry:
+def entry(**rules: tuple[Expression, Told] | tuple[Expression, Told, Told]) -> Entry:
     """An entry whose gradients have the shapes of their inputs by themselves."""
     return Entry({name: Rule(*rule) for name, rule in rules.items()})
 
 
-def broadcasting(**rules: tuple[Expression, str] | tuple[Expression, str, str]) -> Entry:
+def broadcasting(**rules: tuple[Expression, Told] | tuple[Expression, Told, Told]) -> Entry:
     """An entry of an elementwise op with several inputs."""
     return Entry({name: Rule(*rule) for name, rule in rules.items()}, broadcasts=True)
 
