@@ -106,7 +106,7 @@ def _boxes(graph: Graph, step: Step | None, folding: Folding) -> Sequence[Box]:
 def _node_box(key: str, node: GraphNode, step: Step | None, frame: str | None) -> Box:
     summary = step.values.get(node.id) if step is not None else None
     value = value_text(summary) if summary is not None else ""
-    name = ", ".join(node.names[:3]) or node.op
+    name = (" = " if node.is_parameter else ", ").join(node.names[:3]) or node.op
     return Box(
         key,
         node.kind,

@@ -36,10 +36,17 @@ def gradients(names: Names, shown: Mapping[int, Shown], bound: Mapping[int, tupl
             step=seen.step if seen else None,
             state=state,
             reason=why.reason if why else None,
-            text=why.text if why else f"{named.name}.grad is there: backward put it there",
+            text=(why.text if why else f"{named.name}.grad is there: backward put it there") + _tied(named),
             suggestion=why.suggestion if why else None,
             cause=why.cause if why else None,
         )
+
+
+def _tied(named: Named) -> str:
+    """That two modules share one parameter, and so one .grad."""
+    if not named.also:
+        return ""
+    return f" ({' and '.join(named.also)} {'is' if len(named.also) == 1 else 'are'} the same tensor)"
 
 
 class _Asking:
@@ -232,8 +239,8 @@ class _Asking:
         if op is not None:
             return self._cut(named.name, op, of="it was computed from")
         for source in _sources(value):
-            if source.is_door:
-                return data(named.name, self._line(value.op) if value.op is not None else named.line)
+            if source.door is not None:
+                return data(named.name, source.door, self._line(value.op) if value.op is not None else named.line)
         return None
 
     def _cut(self, name: str, op: Op, *, of: str) -> Why:

@@ -89,10 +89,10 @@ class Ledger:
                 value.requires_grad = True
         op.tensors = None
 
-    def alias(self, door: _Tensor, tensor: _Tensor) -> None:
-        """`door` is `tensor.data`."""
+    def alias(self, door: _Tensor, tensor: _Tensor, by: str) -> None:
+        """`door` is `tensor` without its history, as `by` (`.data`) gives it."""
         value = self.table[id(door)] = Value(door)
-        value.is_door = True
+        value.door = by
         self._doors[id(door)] = (weakref.ref(door), weakref.ref(tensor))
 
     def know_grad(self, grad: _Tensor, leaf: Value) -> None:

@@ -77,7 +77,7 @@ class FunctionMode(TorchFunctionMode):
         if recorder.suspended:
             return func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
-        if name in _APART or getattr(func, "__module__", None) == "torch.nn.init":
+        if name in _APART:
             return self._apart(name, func, args, kwargs or {})
         caller = sys._getframe(1)
         frame = caller if caller.f_code.co_filename is FILENAME else _past_overrides(caller, func)
@@ -110,8 +110,8 @@ class FunctionMode(TorchFunctionMode):
             recorder.hooked.append(recorder.value_of(args[0]))
         if name in ("backward", "register_hook") or name in _FACTS:
             return func(*args, **kwargs)
-        if name not in _QUIET or name in _DOORS:
-            recorder.before_write()  # torch.nn.init fills a tensor: how it was made, not what is computed
+        if name in _DOORS:
+            recorder.before_write()
         recorder.suspended += 1
         try:
             return func(*args, **kwargs)
@@ -124,6 +124,8 @@ class FunctionMode(TorchFunctionMode):
         asks = tensor.requires_grad
         before = recorder.value_of(tensor) if asks else None
         out = func(*args, **kwargs)
+        if before is None and tensor.requires_grad:
+            recorder.switched_on(tensor)
         if before is not None and not tensor.requires_grad:
             if before.op is None:
                 recorder.switched[id(before)] = (before, learner_site())
@@ -141,7 +143,7 @@ class FunctionMode(TorchFunctionMode):
             out = func(*args)
         finally:
             recorder.suspended -= 1
-        recorder.alias(out, args[0])
+        recorder.alias(out, args[0], ".data")
         return out
 
     def _set(self, func: Any, args: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from backend.trace.names import is_tensor
+from backend.trace.names import held_in, is_tensor
 from backend.trace.records import Value
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ class Named:
     line: int | None
     value: Value | None
     tensor: torch.Tensor | None
+    also: tuple[str, ...] = ()
+    """What else it is called, for a parameter that several modules hold."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,11 @@ def _is_passing(named: Named) -> bool:
 
 def _parameters(names: Names, known: set[int]) -> Iterator[Named]:
     modules = {n: m for n, m in list(names.namespace.items()) if issubclass(type(m), torch.nn.Module)}
-    for variable, module in modules.items():
-        for path, parameter in module.named_parameters():
-            if id(parameter) not in known:
-                known.add(id(parameter))
-                value = names.recorder.table.get(id(parameter))
-                held = value if value is not None and value.ref() is parameter else None
-                yield Named(f"{variable}.{path}", None, held, parameter)
+    called: dict[int, tuple[torch.Tensor, list[str]]] = {}
+    for place, tensor in held_in(modules):
+        if isinstance(tensor, torch.nn.Parameter) and id(tensor) not in known:
+            called.setdefault(id(tensor), (tensor, []))[1].append(f"{place.variable}.{place.path}")
+    for tensor, (first, *more) in called.values():
+        value = names.recorder.table.get(id(tensor))
+        held = value if value is not None and value.ref() is tensor else None
+        yield Named(first, None, held, tensor, tuple(more))

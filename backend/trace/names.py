@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 
@@ -56,12 +57,34 @@ class Names:
         for root in {id(r): r for r in roots}.values():
             if not any(root is m for m in modules.values()):
                 modules[type(root).__name__] = root
-        for variable, module in modules.items():
-            for path, tensor in (*module.named_parameters(), *module.named_buffers()):
-                value = self.recorder.table.get(id(tensor))
-                if value is not None and id(value) in unnamed and not value.names:
-                    plain = len(modules) == 1 and not path[0].isdigit()
-                    value.names.append(path if plain else f"{variable}.{path}")
+        for place, tensor in held_in(modules):
+            value = self.recorder.table.get(id(tensor))
+            if value is not None and id(value) in unnamed:
+                plain = len(modules) == 1 and not place.path[0].isdigit()
+                value.names.append(place.path if plain else f"{place.variable}.{place.path}")
+
+
+class Held(NamedTuple):
+    """Where a module holds a tensor: `model` and `0.weight`."""
+
+    variable: str
+    path: str
+
+
+def held_in(modules: Mapping[str, torch.nn.Module]) -> Iterator[tuple[Held, torch.Tensor]]:
+    """Every parameter, then every buffer, of each of the modules; a tied one comes once for each place that holds it.
+
+    What a module and one that it is part of hold is one place, and comes under the first.
+    """
+    seen: set[tuple[int, str]] = set()
+    for variable, module in modules.items():
+        parts = list(module.named_modules())
+        for kind in ("_parameters", "_buffers"):
+            for prefix, part in parts:
+                for name, tensor in getattr(part, kind).items():
+                    if tensor is not None and (id(part), name) not in seen:
+                        seen.add((id(part), name))
+                        yield Held(variable, f"{prefix}.{name}" if prefix else name), tensor
 
 
 def is_tensor(held: Any) -> bool:

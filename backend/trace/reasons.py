@@ -63,11 +63,11 @@ def cut_by(op: Op, name: str, line: int | None, *, of: str) -> Why:
     return Why("no_derivative", f"{packet}{place} has no derivative: no gradient passes to {name}", None, line)
 
 
-def data(name: str, line: int | None) -> Why:
-    """It comes from `.data`."""
+def data(name: str, door: str, line: int | None) -> Why:
+    """It comes from `.data`, or from what else gives a tensor without its history."""
     return Why(
         "data",
-        f"{name} comes from .data: the same numbers, and autograd does not know of them",
+        f"{name} comes from {door}: the same numbers, and autograd does not know of them",
         "Use the tensor itself where a gradient should pass; to change it, write under `torch.no_grad()`",
         line,
     )

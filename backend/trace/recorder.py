@@ -147,12 +147,15 @@ class Recorder(Writes):
 
     def given(self, batch: Any, by: str, site: Site | None) -> None:
         """What a call that was not watched has made of the snippet's data: shown as data that `by` made."""
+        self.batch = self.brought((item for item in tree_leaves(batch) if isinstance(item, _Tensor)), by, site)
+
+    def brought(self, tensors: Iterable[_Tensor], by: str, site: Site | None) -> list[Value]:
+        """The values of those of the tensors that nobody has seen before: `by`, in that place, has made them."""
         op = Op(_STACKED, self.count)
         op.site = site
         op.call = Call(by, site, self.count, self.count + 1, direct=True)
-        tensors = [item for item in tree_leaves(batch) if isinstance(item, _Tensor)]
         self._made(op, [tensor for tensor in tensors if self.known(tensor) is None])
-        self.batch = list(op.values)
+        return list(op.values)
 
     def _written(self, op: Op, tensor: _Tensor) -> _Tensor:
         """A write through a view is a write to what it is a view of: that is what has a new value and a new grad_fn."""

@@ -35,8 +35,8 @@ class Value:
     """
 
     __slots__ = (
+        "door",
         "dtype",
-        "is_door",
         "is_leaf",
         "is_parameter",
         "names",
@@ -60,8 +60,8 @@ class Value:
         self.origin: Op | None = None
         self.requires_grad = False
         self.is_leaf = False
-        self.is_door = False
-        """It is the `.data` of another tensor."""
+        self.door: str | None = None
+        """Of what it is another tensor's door to: ".data", or "state_dict()"."""
         self.is_parameter = False
         self.names: list[str] = []
         self.step: Step | None = None

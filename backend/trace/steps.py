@@ -324,6 +324,16 @@ class Steps(Ledger):
             step.events.append((UPDATE, leaf, site))
         return known
 
+    def switched_on(self, tensor: _Tensor) -> None:
+        """`tensor` requires a gradient from now on. What this step has used of it did not: that stays data."""
+        value = self.table.get(id(tensor))
+        if value is None or value.ref() is not tensor:
+            return
+        self.switched.pop(id(value), None)
+        if value.op is None and value.used and value.step is self.step:
+            value = self.table[id(tensor)] = value.again(tensor)
+            value.step, value.used = None, False
+
     def zero_grad(self, leaf: Value, site: Site | None) -> None:
         """A leaf's gradient was emptied or dropped."""
         self.emptied[id(leaf)] = site

@@ -12,6 +12,7 @@ from backend.trace import stepping
 from backend.trace.batches import watch_loaders
 from backend.trace.records import Call
 from backend.trace.source import FILENAME, learner_site
+from backend.trace.states import watch_states
 from backend.trace.watching import active
 
 
@@ -21,6 +22,7 @@ def install(run_backward: Callable[..., Any]) -> None:
     _wrap_functions()
     _wrap_modules()
     watch_loaders(active)
+    watch_states(active)
     stepping.install()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from backend.trace.ledger import tensors_in, whole
-from backend.trace.records import Op, OpInfo, Site
+from backend.trace.records import Op, OpInfo, Site, Value
 from backend.trace.source import learner_site
 from backend.trace.steps import EMPTIES, Steps
 
@@ -69,6 +69,17 @@ class Writes(Steps):
         value = self.table.get(id(tensor))
         if value is not None and value.ref() is tensor and value.used and tensor.requires_grad and tensor.is_leaf:
             self.update(value, None, learner_site(2))
+
+    def overwritten(self, tensor: _Tensor, site: Site | None) -> None:
+        """A call that was not watched has given a tensor other values: an update of a leaf that a step has used."""
+        tensor = self.behind(whole(tensor))
+        value = self.table.get(id(tensor))
+        if value is None or value.ref() is not tensor or not value.used:
+            return
+        if tensor.requires_grad and tensor.is_leaf:
+            self.update(value, None, site)
+        else:
+            self.table[id(tensor)] = Value(tensor)
 
     def grad_dropped(self, tensor: _Tensor, site: Site | None) -> None:
         """The gradient that `tensor` has, or had, becomes None, or zeros."""

@@ -141,3 +141,16 @@ test("NaN and infinities come out of JSON as numbers", () => {
   assert.equal(numberOf("-Infinity"), -Infinity);
   assert.equal(numberOf("12"), null);
 });
+
+test("a parameter that two modules hold is called by both names", () => {
+  const names = ["embedding.weight", "head.weight"];
+  const graph = { nodes: [node("n0", { kind: "leaf", op: "tensor", names, is_parameter: true })], edges: [] };
+  const step = {
+    index: 0, graph: "g", events: [], outputs: {}, output_grads: {}, values: { n0: scalar(2) }, grads: {}, edge_grads: {},
+    leaf_grads: {}, loss: null, loss_node: null, updates: [],
+  };
+  const run = runOf(graph, [step]);
+  const shown = run.graphs.get("g");
+  const look = { graph: shown, hierarchy: hierarchyOf(shown), step: run.steps[0].read(), steady: false, room: 900 };
+  assert.equal(cardOf("n0", look).title, "embedding.weight = head.weight");
+});

@@ -76,7 +76,7 @@ function sourceCard(node, { graph, step, steady, room, roomy }) {
   const leaf = node.kind === "leaf";
   const value = step.values.get(node.id);
   const gradient = step.leafGrads.get(node.id) ?? step.grads.get(node.id);
-  const title = cut(nodeTitle(node), 24);
+  const title = cut(nodeTitle(node), isTied(node) ? 50 : 24);
   const tag = sourceTag(leaf, value, room);
   const scalar = value !== undefined && isScalar(value);
   const grad = leaf ? `grad ${gradText(gradient)}` : "";
@@ -180,10 +180,15 @@ function under({ width, height }, terms, margins) {
 
 /**
  * @param {GraphNode} node
- * @returns {string} what the snippet calls it, else what torch calls the operation
+ * @returns {string} what the snippet calls it, else what torch calls the operation; of a tied parameter all its names
  */
 export function nodeTitle(node) {
-  return node.names.at(-1) ?? node.op;
+  return isTied(node) ? node.names.join(" = ") : (node.names.at(-1) ?? node.op);
+}
+
+/** @param {GraphNode} node @returns {boolean} whether it is one parameter that several modules hold */
+function isTied(node) {
+  return node.is_parameter && node.names.length > 1;
 }
 
 /**

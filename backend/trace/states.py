@@ -1,0 +1,90 @@
+"""Copying a model, taking and loading its state, filling tensors with initial values: nothing that is computed.
+
+Torch does it with ops (`clone`, `detach`, `copy_`, the QR decomposition of `orthogonal_`), which would stand on the
+graph as if the learner had written them. What comes out is told as data or as leaves that this made; what a parameter
+in use is overwritten with, as an update.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+from backend.trace.names import held_in
+from backend.trace.recorder import Recorder
+from backend.trace.source import learner_site
+
+_Parameter = torch.nn.Parameter
+_Module = torch.nn.Module
+
+
+def watch_states(active: Callable[[], Recorder | None]) -> None:
+    """Wrap what does it, once. Without an active recorder the wrappers only call what they wrap."""
+    _wrap(_Parameter, "__deepcopy__", active, after=_copied)
+    _wrap(torch, "load", active, after=_loaded)
+    _wrap(_Module, "state_dict", active, after=_taken)
+    _wrap(_Module, "load_state_dict", active, writes=lambda module, *_: _held(module))
+    initialisers = torch.nn.init
+    for name in dir(initialisers):
+        if name.endswith("_") and not name.startswith("_"):
+            _wrap(initialisers, name, active, writes=lambda tensor, *_: (tensor,))
+
+
+def _wrap(
+    owner: Any,
+    name: str,
+    active: Callable[[], Recorder | None],
+    *,
+    writes: Callable[..., Iterable[Any]] | None = None,
+    after: Callable[[Recorder, Any, Any], None] | None = None,
+) -> None:
+    """`writes` says which tensors the call overwrites; `after` is given its first argument and what it returned."""
+    plain = vars(owner)[name]
+
+    @functools.wraps(plain)
+    def quiet(*args: Any, **kwargs: Any) -> Any:
+        recorder = active()
+        if recorder is None or recorder.suspended:
+            return plain(*args, **kwargs)
+        recorder.before_write()
+        written = [] if writes is None or not args else [t for t in writes(*args) if isinstance(t, torch.Tensor)]
+        versions = list(map(_version, written))
+        with recorder.paused():
+            out = plain(*args, **kwargs)
+        for tensor, version in zip(written, versions, strict=True):
+            if version is None or tensor._version != version:
+                recorder.overwritten(tensor, learner_site())
+        if after is not None:
+            after(recorder, args[0], out)
+        return out
+
+    setattr(owner, name, quiet)
+
+
+def _version(tensor: torch.Tensor) -> int | None:
+    return None if tensor.is_inference() else tensor._version
+
+
+def _held(module: _Module) -> Iterator[torch.Tensor]:
+    return (tensor for _, tensor in held_in({"": module}))
+
+
+def _copied(recorder: Recorder, _original: Any, copy: Any) -> None:
+    recorder.brought([copy], "deepcopy", learner_site())
+
+
+def _loaded(recorder: Recorder, _file: Any, out: Any) -> None:
+    recorder.brought((item for item in tree_leaves(out) if isinstance(item, torch.Tensor)), "load", learner_site())
+
+
+def _taken(recorder: Recorder, module: Any, state: Any) -> None:
+    """What a state holds is the parameters by another door, as `.data` is."""
+    inside = {place.path: tensor for place, tensor in held_in({"": module})}
+    for path, tensor in state.items():
+        held = inside.get(path)
+        if held is not None and isinstance(tensor, torch.Tensor) and tensor is not held:
+            recorder.alias(tensor, held, "state_dict()")
