@@ -12,7 +12,6 @@ behind it than `zero_grad`, which needs no modes to be heard.
 
 from __future__ import annotations
 
-import inspect
 import sys
 from types import FrameType
 from typing import Any, Final
@@ -22,13 +21,11 @@ import torch
 from backend.trace.iterations import Pass, Path
 from backend.trace.recorder import Recorder
 from backend.trace.records import Value
+from backend.trace.source import PAUSES
 from backend.trace.watching import Watching
 
 ALIKE: Final = 4
 """So many iterations have been alike before the modes go off."""
-
-_PAUSES: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-"""Code that others run in the middle of."""
 
 _nodes: Final = torch._C._autograd._get_sequence_nr
 
@@ -210,12 +207,11 @@ class Coasting:
 
     def _tells_some(self, following: int, *, iterations: int = 0) -> bool:
         """Whether any of the steps from that number on that one iteration may have is told in full."""
-        tells = self._recorder.tells
-        return any(tells(index, iterations=iterations) for index in range(following, following + self._most))
+        return not self.torn and self._recorder.tells_some(following, self._most, iterations=iterations)
 
     def _sleep(self, frame: FrameType) -> None:
         recorder = self._recorder
-        if recorder.suspended or frame.f_code.co_flags & _PAUSES:
+        if recorder.suspended or frame.f_code.co_flags & PAUSES:
             return
         if self._modes.off():
             self.off = True

@@ -49,25 +49,16 @@ class _Key:
         for node in step.engine:
             parts.append(self._engine(node))
         for (kind, owner, output), summary in summaries:
-            number = self._value(owner) if isinstance(owner, Value) else numbers.get(id(owner), -1)
-            parts.append(
-                (
-                    kind,
-                    number,
-                    output,
-                    summary.wide,
-                    tuple(summary.shape),
-                    summary.dtype,
-                    summary.device,
-                    summary.values,
-                    summary.thumb,
-                )
-            )
+            number = self._value(owner) if type(owner) is Value else numbers.get(id(owner), -1)
+            parts.append((kind, number, output, summary[:-1]))  # without the numbers themselves
         for update in step.updates.values():
             kept = tuple(name for name, _ in update.kept)
             parts.append(("update", self._value(update.leaf), update.optimizer, kept))
+        last, place = None, _place(None)
         for phase, what, site in step.events:
-            parts.append((phase, self._happened(what), _place(site)))
+            if site is not last:
+                last, place = site, _place(site)
+            parts.append((phase, self._happened(what), place))
         loss = step.loss
         parts.append(None if loss is None else (numbers.get(id(loss.op or loss), -1), loss.output, tuple(loss.names)))
         return tuple(parts)
@@ -132,9 +123,9 @@ class _Key:
         return modules, tuple(self._pass(one) for one in op.loops if one.run in self._turns)
 
     def _happened(self, what: Any) -> Hashable:
-        if isinstance(what, tuple):
+        if type(what) is tuple:
             return (self._numbers.get(id(what[0]), -1), what[1])
-        if isinstance(what, Value) and what.op is not None and id(what.op) in self._numbers:
+        if type(what) is Value and what.op is not None and id(what.op) in self._numbers:
             return self._numbers[id(what.op)]
         return self._numbers.get(id(what), -1)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import dis
+import inspect
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ FILENAME: Final = "snippet.py"
 """What the snippet is compiled as; frames of other files are torch's or Python's own."""
 
 _STORES: Final = frozenset({"STORE_NAME", "STORE_FAST", "STORE_GLOBAL", "STORE_DEREF", "STORE_ATTR"})
+
+
+PAUSES: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+"""Flags of code that others run in the middle of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ returns no tensor, as `w.item()` does: nothing can come of it.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -19,6 +19,7 @@ from backend.trace.batches import name_batch
 from backend.trace.iterations import Header, Path
 from backend.trace.ledger import Ledger
 from backend.trace.optimizers import hyperparameters, kept_for
+from backend.trace.paused import paused
 from backend.trace.records import (
     AFTER,
     FORWARD,
@@ -49,6 +50,9 @@ EMPTIES = frozenset({"zero_", "_foreach_zero_", "fill_"})
 
 ANYWHERE: Final[AbstractContextManager[None]] = nullcontext()
 """Where nothing can be stopped, nothing need be held together."""
+
+LOOK: Final = 64
+"""So many steps ahead is looked for one that is told."""
 
 
 def is_sampled(index: int) -> bool:
@@ -118,6 +122,8 @@ class Steps(Ledger):
         self.rewritten: dict[int, tuple[weakref.ref[_Tensor], int]] = {}
         """id -> a tensor that was written to in place, and the number of the last op that did."""
         self._forward_part: Summaries = []
+        self._unsampled = (0, 0)
+        """None of the steps from the first of these numbers to before the second is sampled, if `sampled`."""
         self.survey: Callable[[list[_Tensor]], None] | None = None
         """Looks at the autograd graph of a step that ends without a backward."""
         self.resolve: Callable[[Step], None] | None = None
@@ -158,6 +164,17 @@ class Steps(Ledger):
         if self.coasting is not None and self.coasting.torn:
             return False
         return is_sampled(index) or (self.turns is not None and self.turns.is_last(self.loops, iterations))
+
+    def tells_some(self, first: int, count: int, *, iterations: int = 0) -> bool:
+        """Whether any of so many steps from `first` on is: see `tells`."""
+        start, end = self._unsampled
+        if first < start or first + count > end:
+            if any(self.tells(index, iterations=iterations) for index in range(first, first + count)):
+                return True
+            end = first + max(count, LOOK)
+            self._unsampled = first, next((index for index in range(first + count, end) if is_sampled(index)), end)
+            return False
+        return self.turns is not None and self.turns.is_last(self.loops, iterations)
 
     def leave_untold(self) -> None:
         """The step under way is not told after all: what it begins with was not seen."""
@@ -268,15 +285,9 @@ class Steps(Ledger):
                 if value.step is first:
                     value.step = step
 
-    @contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> AbstractContextManager[None]:
         """Nothing that runs inside is recorded, and the modes are off."""
-        self.suspended += 1
-        try:
-            with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
-                yield
-        finally:
-            self.suspended -= 1
+        return paused(self, modes=not self.coasts())
 
     def mention(self, tensor: _Tensor) -> None:
         """A tensor that the learner named, and no op has read: it is shown all the same."""

@@ -20,7 +20,7 @@ import torch
 from backend.schema import Number
 from backend.trace.iterations import Header, Path
 from backend.trace.loops import Loop, Loops, length
-from backend.trace.source import learner_frames
+from backend.trace.source import PAUSES, learner_frame, learner_frames
 
 NAMES_LIMIT: Final = 64
 """Scalars of one turn that are told."""
@@ -63,6 +63,12 @@ class Turns:
         """The innermost frame of the snippet in which the step that was closed last is inside a loop."""
         self._around: tuple[Loop, ...] = ()
         self._line = 0
+        self._places: list[Place] = []
+        """Where the step that was closed last is: the frames of the snippet that are inside loops, outermost first."""
+        self._where: tuple[int, ...] = ()
+        """The lines of the loops around it."""
+        self._at = -1
+        """Where `_frame` was, if it is the innermost of all the snippet's and runs in one piece: else -1."""
         self._told: dict[str, int | float | str] = {}
         self._values: dict[str, Number] | None = None
         """What the names held at the end of the turn, if it has come to its end."""
@@ -77,11 +83,13 @@ class Turns:
     def close(self) -> None:
         """A step has had its first backward, or its first update."""
         self.over()
-        places = self._places()
+        innermost = learner_frame(sys._getframe(1))
+        if innermost is None or innermost is not self._frame or innermost.f_lasti != self._at:
+            self._look(innermost)
         self._told, self._values = {}, None
         counted: list[tuple[int, Any]] = []
         total: int | None = 1
-        for frame, around in places:
+        for frame, around in self._places:
             for loop in around:
                 for name in loop.variables:
                     value = _lookup(frame, name)
@@ -90,9 +98,18 @@ class Turns:
                         if not name.startswith("_"):
                             self._told[name] = value
                 total = self._counted.times(loop, frame, total)
-        self._counted.turn(tuple(loop.line for _, around in places for loop in around), counted, total)
+        self._counted.turn(self._where, counted, total)
+
+    def _look(self, innermost: FrameType | None) -> None:
+        """Find the loops around a place of the snippet. The frames that wait for that one stand where they stood."""
+        frames = [(frame, self._loops.around(frame.f_lineno)) for frame in learner_frames(innermost)]
+        places = [(frame, around) for frame, around in reversed(frames) if around]
+        self._places = places
+        self._where = tuple(loop.line for _, around in places for loop in around)
         self._frame, self._around = places[-1] if places else (None, ())
         self._line = self._frame.f_lineno if self._frame is not None else 0
+        fixed = innermost is not None and innermost is self._frame and not innermost.f_code.co_flags & PAUSES
+        self._at = innermost.f_lasti if innermost is not None and fixed else -1
 
     def goes_on(self) -> bool:
         """Whether the snippet is still in the turn in which the last step was closed: a loop goes on downwards."""
@@ -176,16 +193,6 @@ class Turns:
                 later = 0
                 found += 1
         return 0 < found == len(ends)
-
-    def _places(self) -> list[Place]:
-        """The frames of the snippet that are inside loops, outermost first."""
-        found: list[Place] = []
-        for frame in learner_frames(sys._getframe(2)):
-            around = self._loops.around(frame.f_lineno)
-            if around:
-                found.append((frame, around))
-        found.reverse()
-        return found
 
 
 class _Counter:
