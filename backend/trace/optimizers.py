@@ -14,6 +14,10 @@ _MOST: Final = 8
 """Tensors kept for one parameter that are shown; no optimizer of torch keeps more."""
 
 
+_NUMBERS: Final = frozenset({bool, int, float})
+"""Asked by type first: it is what most are."""
+
+
 def hyperparameters(group: Mapping[str, Any]) -> dict[str, Any]:
     """lr, betas, weight_decay … of a parameter group, as numbers, words and lists of numbers."""
     found = {name: _plain(value) for name, value in group.items() if name not in _WAYS}
@@ -32,6 +36,8 @@ def kept_for(optimizer: Any, parameter: torch.Tensor) -> list[tuple[str, torch.T
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _NUMBERS:
+        return value
     if isinstance(value, torch.Tensor):
         return float(value) if value.numel() == 1 and not value.is_meta else None
     if isinstance(value, bool | int | float):

@@ -6,7 +6,7 @@ depends on, with numbers for objects. Where the key is known, the description is
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, Final
 
 import torch
@@ -34,6 +34,8 @@ class _Key:
         self._apart: dict[Hashable, int] = {}
         """The same for what has no identity of its own: calls of modules, and runs of loops."""
         self._parts: list[Hashable] = []
+        self._paths: dict[int, Hashable] = {}
+        """id(path) -> what there is to tell of it. Ops of one iteration, in one call of a module, share the same."""
 
     def of(self, step: Step, summaries: Summaries) -> Hashable:
         parts, numbers = self._parts, self._numbers
@@ -68,32 +70,39 @@ class _Key:
         return (
             _made(op),
             None if call is None else (self._number(call), call.direct),
-            tuple(map(self._module, op.modules)),
-            tuple(map(self._pass, op.loops)),
+            self._path(op.modules, self._module),
+            self._path(op.loops, self._pass),
             op.grad_enabled,
-            tuple(map(self._value, op.inputs)),
-            tuple((v.requires_grad, v.is_leaf, tuple(v.names), tuple(v.shape), v.dtype) for v in op.values),
+            tuple([self._value(value) for value in op.inputs]),
+            tuple([(v.requires_grad, v.is_leaf, tuple(v.names), tuple(v.shape), v.dtype) for v in op.values]),
             self._saved(op.saved),
         )
 
     def _engine(self, node: EngineNode) -> Hashable:
+        numbers = self._numbers
         return (
             node.name,
-            None if node.op is None else self._numbers.get(id(node.op), -1),
+            None if node.op is None else numbers.get(id(node.op), -1),
             None if node.leaf is None else self._value(node.leaf),
             tuple(
-                (-1 if following is None else self._numbers.get(id(following), -2), o) for following, o in node.nexts
+                [
+                    (None, -1, output) if after is None else (after.name, numbers.get(id(after), -2), output)
+                    for after, output in node.nexts
+                ]
             ),
-            tuple(None if following is None else following.name for following, _ in node.nexts),
             self._saved(node.saved),
         )
 
     def _saved(self, saved: list[tuple[str, Any]] | None) -> Hashable:
+        if not saved:
+            return ()
         return tuple(
-            (name, (self._numbers.get(id(what.op or what), -1), what.output, tuple(what.shape), what.dtype))
-            if isinstance(what, Value)
-            else (name, what)
-            for name, what in saved or ()
+            [
+                (name, (self._numbers.get(id(what.op or what), -1), what.output, tuple(what.shape), what.dtype))
+                if type(what) is Value
+                else (name, what)
+                for name, what in saved
+            ]
         )
 
     def _value(self, value: Value) -> Hashable:
@@ -137,6 +146,12 @@ class _Key:
         called = self._calls.modules[place]
         return self._number_of(("module", place)), id(called), len(self._calls.loops[place])
 
+    def _path(self, path: tuple[Any, ...], each: Callable[[Any], Hashable]) -> Hashable:
+        known = self._paths.get(id(path))
+        if known is None:
+            known = self._paths[id(path)] = tuple(map(each, path))
+        return known
+
     def _pass(self, one: Pass) -> Hashable:
         """One iteration of a loop. Which one matters only where the step holds several."""
         return self._number_of(("loop", one.run)), one.loop, self._turns[one.run] > 1 and one.iteration
@@ -152,7 +167,7 @@ def _made(op: Op) -> Hashable:
         None if call is None else (call.name, call.last - call.first),
         _place(op.site),
         op.grad_fn,
-        tuple((name, frozen(value)) for name, value in op.attributes),
+        tuple([(name, frozen(value)) for name, value in op.attributes]) if op.attributes else (),
     )
 
 

@@ -23,9 +23,23 @@ class _Stack:
     """
 
     def __init__(
-        self, length: Callable[[], int], at: Callable[[int], Any], pop: Callable[[], Any], push: Callable[[Any], None]
+        self,
+        count: Callable[[], int],
+        length: Callable[[], int],
+        at: Callable[[int], Any],
+        pop: Callable[[], Any],
+        push: Callable[[Any], None],
     ) -> None:
-        self.length, self._at, self._pop, self._push = length, at, pop, push
+        self._count, self.length, self._at, self.pop, self.push = count, length, at, pop, push
+        """`count` is torch's own; `length` leaves out the modes of kinds that there is one of at most."""
+
+    def is_only(self, mode: Any) -> bool:
+        """Whether nothing else lies there."""
+        return self._count() == 1 and self._at(0) is mode
+
+    def is_empty(self) -> bool:
+        """Whether nothing lies there."""
+        return not self._count()
 
     def place(self, mode: Any) -> int | None:
         """How many lie under the mode; None where it is not there, or is being asked and so taken off for a while."""
@@ -37,19 +51,19 @@ class _Stack:
     def take(self, place: int) -> None:
         """Take off the mode at that place."""
         above = self._lift(place + 1)
-        self._pop()
+        self.pop()
         for other in reversed(above):
-            self._push(other)
+            self.push(other)
 
     def put(self, mode: Any, place: int) -> None:
         """Put a mode on, over so many, as far as they are still there."""
         above = self._lift(place)
-        self._push(mode)
+        self.push(mode)
         for other in reversed(above):
-            self._push(other)
+            self.push(other)
 
     def _lift(self, place: int) -> list[Any]:
-        return [self._pop() for _ in range(self.length() - place)]
+        return [self.pop() for _ in range(self.length() - place)]
 
 
 _INFRA: Final = tuple(torch._C._TorchDispatchModeKey.__members__.values())
@@ -66,11 +80,13 @@ def _dispatches() -> int:
 
 _FUNCTIONS: Final = _Stack(
     torch._C._len_torch_function_stack,
+    torch._C._len_torch_function_stack,
     torch._C._get_function_stack_at,
     torch._C._pop_torch_function_stack,
     torch._C._push_on_torch_function_stack,
 )
 _DISPATCHES: Final = _Stack(
+    torch._C._len_torch_dispatch_stack,
     _dispatches,
     torch._C._get_dispatch_stack_at,
     partial(torch._C._pop_torch_dispatch_stack, None),
@@ -103,6 +119,11 @@ class Watching:
         """Take the modes off. False where they are off."""
         if self._under is not None:
             return False
+        if _FUNCTIONS.is_only(self._function) and _DISPATCHES.is_only(self._forward):
+            self._under = 0, 0
+            _DISPATCHES.pop()
+            _FUNCTIONS.pop()
+            return True
         function, forward = _FUNCTIONS.place(self._function), _DISPATCHES.place(self._forward)
         if function is None or forward is None:
             return False
@@ -116,6 +137,10 @@ class Watching:
         if self._under is not None:
             function, forward = self._under
             self._under = None
+            if _FUNCTIONS.is_empty() and _DISPATCHES.is_empty():
+                _FUNCTIONS.push(self._function)
+                _DISPATCHES.push(self._forward)
+                return
             _FUNCTIONS.put(self._function, function)
             _DISPATCHES.put(self._forward, forward)
 
