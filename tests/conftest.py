@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.serving import Served, serve
 
 if TYPE_CHECKING:
     from backend.trace.entry import Entry
@@ -17,6 +20,13 @@ def _plain_settings() -> None:
     """Forget the operator's own settings, here and in the servers that tests start."""
     for name in [name for name in os.environ if name.startswith("CHAINRULE_")]:
         del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Served]:
+    """A real server with the settings that it has by itself, for all tests that change none and leave it well."""
+    with serve() as served:
+        yield served
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ import httpx
 ROOT: Final = Path(__file__).resolve().parent.parent
 START_SECONDS: Final = 120.0
 """Generous: importing torch on a cold and busy machine."""
+IDLE_SECONDS: Final = 120.0
+"""Generous: more than the grace period of a run that nobody follows."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,18 @@ class Served:
         response = self.client.post("/api/graph", json={"code": code, "options": options})
         assert response.status_code == 200, response.text
         return response.json()
+
+    def runs(self) -> dict[str, int]:
+        """How many runs are "running", "queued" and "finished"."""
+        counts: dict[str, int] = self.client.get("/healthz").json()["runs"]
+        return counts
+
+    def until_idle(self) -> None:
+        """Returns once nothing runs or waits, whatever tests before left there; fails where that takes too long."""
+        until = time.monotonic() + IDLE_SECONDS
+        while (counts := self.runs())["running"] or counts["queued"]:
+            assert time.monotonic() < until, f"the runs go on: {counts}"
+            time.sleep(0.01)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 
 from tests.browser.screen import Screen
 from tests.programs import chromium
-from tests.serving import Served, serve
+from tests.serving import Served
 
 ABSENT = (
     "WebUIOmniboxPopup",
@@ -42,12 +43,6 @@ FLAGS = (
     "--disable-sync",
     f"--disable-features={','.join(ABSENT)}",
 )
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Served]:
-    with serve() as served:
-        yield served
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +81,20 @@ Open = Callable[..., Screen]
 @pytest.fixture
 def open_page(server: Served, browser: Browser) -> Iterator[Open]:
     """Opens the page: `open_page(code, width=…, height=…, theme="light", first_visit=False, motion=True, …)`."""
+    with opening(browser, server) as opener:
+        yield opener
+
+
+@pytest.fixture(scope="module")
+def open_shared(server: Served, browser: Browser) -> Iterator[Open]:
+    """The same, for a page of which the tests of a module only ask: opening it takes longer than asking."""
+    with opening(browser, server) as opener:
+        yield opener
+
+
+@contextmanager
+def opening(browser: Browser, server: Served) -> Iterator[Open]:
+    """What opens pages; closes them at the end, and fails for what they must not have done."""
     opened: list[tuple[Page, Watch]] = []
 
     def opener(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
@@ -172,7 +174,7 @@ def test_a_page_that_was_slow_says_what_it_skipped_and_has_the_numbers_of_every_
         page = start(screen := open_page(url=between.url), WIDE)
         at_least(page, 2)
         between.stall()
-        while running(served) > 0:
+        while served.runs()["running"] > 0:
             page.wait_for_timeout(100)
         between.flow()
         screen.wait()
@@ -200,7 +202,7 @@ def test_steps_that_the_server_no_longer_had_are_told_apart_from_those_it_could_
         page = start(screen, WIDE)
         at_least(page, 2)
         between.cut()
-        while running(served) > 0:
+        while served.runs()["running"] > 0:
             page.wait_for_timeout(100)
         between.mend()
         screen.wait()
@@ -229,47 +231,40 @@ def test_a_restarted_server_no_longer_knows_the_run_and_its_picture_stays(open_p
         expect(trouble).to_have_count(0)
 
 
-def running(served: Served) -> int:
-    count: int = served.client.get("/healthz").json()["runs"]["running"]
-    return count
-
-
-def until_idle(served: Served) -> None:
-    until = time.monotonic() + 60
-    while running(served) > 0:
-        assert time.monotonic() < until, "the run goes on"
-        time.sleep(0.05)
-
-
-def test_closing_the_tab_ends_a_run_that_nobody_else_follows(open_page: Open) -> None:
+@pytest.fixture(scope="module")
+def forgetting() -> Iterator[Served]:
+    """A server that soon ends a run that nobody follows, and that only."""
     with serve(grace_seconds=0.2, cpu_seconds=300, wall_seconds=600) as served:
-        page = start(open_page(url=served.url), ENDLESS)
-        at_least(page, 5)
-        assert running(served) == 1
+        yield served
+
+
+def test_closing_the_tab_ends_a_run_that_nobody_else_follows(open_page: Open, forgetting: Served) -> None:
+    page = start(open_page(url=forgetting.url), ENDLESS)
+    at_least(page, 5)
+    assert forgetting.runs()["running"] == 1
+    page.close()
+    forgetting.until_idle()
+
+
+def test_a_run_that_another_follows_outlives_the_tab(open_page: Open, forgetting: Served) -> None:
+    screen = open_page(url=forgetting.url)
+    ids: list[str] = []
+
+    def hear(frame: str | bytes) -> None:
+        message = read(frame)
+        if message["type"] == "hello":
+            ids.append(message["run_id"])
+
+    screen.page.on("websocket", lambda socket: socket.on("framereceived", hear))
+    page = start(screen, ENDLESS)
+    at_least(page, 5)
+    with forgetting.client.stream("GET", f"/api/runs/{ids[-1]}/events") as other:
+        lines = other.iter_lines()
+        next(lines)
         page.close()
-        until_idle(served)
-
-
-def test_a_run_that_another_follows_outlives_the_tab(open_page: Open) -> None:
-    with serve(grace_seconds=0.2, cpu_seconds=300, wall_seconds=600) as served:
-        screen = open_page(url=served.url)
-        ids: list[str] = []
-
-        def hear(frame: str | bytes) -> None:
-            message = read(frame)
-            if message["type"] == "hello":
-                ids.append(message["run_id"])
-
-        screen.page.on("websocket", lambda socket: socket.on("framereceived", hear))
-        page = start(screen, ENDLESS)
-        at_least(page, 5)
-        with served.client.stream("GET", f"/api/runs/{ids[-1]}/events") as other:
-            lines = other.iter_lines()
-            next(lines)
-            page.close()
-            time.sleep(1)  # longer than the grace
-            assert running(served) == 1
-        until_idle(served)
+        time.sleep(1)  # longer than the grace
+        assert forgetting.runs()["running"] == 1
+    forgetting.until_idle()
 
 
 def test_busy_server_says_when_to_come_back(open_page: Open) -> None:
@@ -281,7 +276,7 @@ def test_busy_server_says_when_to_come_back(open_page: Open) -> None:
         expect(trouble).to_contain_text(re.compile(r"Try again in \d+ second"))
         assert screen.words(screen.node("z"))[1] == "z = 20.0"
         served.client.delete(busy["cancel"])
-        until_idle(served)
+        served.until_idle()
         trouble.get_by_role("button").click()
         expect(trouble).to_have_count(0)
         screen.wait()

@@ -18,10 +18,16 @@ SNIPPETS = {
 }
 
 
+@pytest.fixture(scope="module", params=[(1600, 960), (1280, 720)], ids=lambda size: f"{size[0]}-{size[1]}")
+def sized(open_shared: Open, request: pytest.FixtureRequest) -> Screen:
+    width, height = request.param
+    return open_shared(width=width, height=height)
+
+
 @pytest.mark.parametrize("name", SNIPPETS)
-@pytest.mark.parametrize(("width", "height"), [(1600, 960), (1280, 720)])
-def test_nothing_overlaps_or_spills(open_page: Open, name: str, width: int, height: int) -> None:
-    screen = open_page(SNIPPETS[name], width=width, height=height)
+def test_nothing_overlaps_or_spills(sized: Screen, name: str) -> None:
+    screen = sized
+    screen.run(SNIPPETS[name])
     assert screen.page.locator("[data-node]").count() >= 3
     assert screen.overlaps() == []
     assert screen.spilling() == []

@@ -29,9 +29,9 @@ loss.backward()
 """
 
 
-@pytest.fixture
-def screen(open_page: Open) -> Screen:
-    return open_page(CODE)
+@pytest.fixture(scope="module")
+def screen(open_shared: Open) -> Screen:
+    return open_shared(CODE)
 
 
 def choose(screen: Screen, name: str) -> None:
@@ -101,7 +101,8 @@ def test_attribute_that_is_a_list_is_written_as_one(open_page: Open) -> None:
     assert screen.fact("size") == "[2, 1]"
 
 
-def test_every_dim_has_its_size_and_every_cell_its_index(screen: Screen) -> None:
+def test_every_dim_has_its_size_and_every_cell_its_index(open_page: Open) -> None:
+    screen = open_page(CODE)
     choose(screen, "A")
     table = screen.page.locator(".card table").first
     assert table.locator("caption").text_content() == "\u2193 dim 0: 2   \u2192 dim 1: 3"

@@ -15,11 +15,9 @@ from backend.app import create_app
 from backend.render import FORMATS
 from backend.routes import page, runs_socket
 from backend.settings import Settings
-from tests.serving import serve
+from tests.serving import Served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).parents[2]
@@ -28,16 +26,9 @@ COMMANDS = re.findall(r"```sh\n(curl .*?)```", README, flags=re.DOTALL)
 ADDRESS = "http://127.0.0.1:8000"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of a real server, started like `make run`."""
-    with serve() as served:
-        yield served.url
-
-
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(urlsplit(command.split()[2].strip("'")).path))
-def test_curl_works_as_pasted(command: str, server: str, tmp_path: Path) -> None:
-    pasted = command.replace(ADDRESS, server)
+def test_curl_works_as_pasted(command: str, server: Served, tmp_path: Path) -> None:
+    pasted = command.replace(ADDRESS, server.url)
     assert pasted != command
     ran = subprocess.run(
         ["/bin/sh", "-c", pasted], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60

@@ -48,10 +48,6 @@ def wait_until(seen: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def counts(server: Served) -> Any:
-    return server.client.get("/healthz").json()["runs"]
-
-
 def test_ok(server: Served) -> None:
     answer = server.graph("import torch\nx = torch.tensor(3., requires_grad=True)\ny = x * x\ny.backward()")
     assert (answer["status"], answer["problem"]) == ("ok", None)
@@ -71,10 +67,11 @@ def test_an_error_keeps_the_trace_up_to_its_line(server: Served) -> None:
 
 
 def test_a_syntax_error_never_reaches_the_sandbox(server: Served) -> None:
-    before = counts(server)["finished"]
+    server.until_idle()
+    before = server.runs()["finished"]
     answer = server.graph("x = (1")
     assert (answer["status"], answer["problem"]["line"], answer["problem"]["column"]) == ("error", 1, 5)
-    assert counts(server)["finished"] == before
+    assert server.runs()["finished"] == before
 
 
 def test_an_endless_loop_is_a_timeout_of_the_cpu(hasty: Served) -> None:
@@ -149,13 +146,14 @@ def test_a_full_server_says_when_to_come_back_and_recovers(small: Served) -> Non
 def test_a_client_that_hangs_up_ends_its_run(server: Served) -> None:
     place = urlsplit(server.url)
     body = b'{"code": "import time\\ntime.sleep(25)"}'
-    finished = counts(server)["finished"]
+    server.until_idle()
+    finished = server.runs()["finished"]
     with socket.create_connection((place.hostname or "", place.port or 0)) as connection:
         head = "POST /api/graph HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        wait_until(lambda: counts(server)["running"] == 1)
-    wait_until(lambda: counts(server)["running"] == 0)
-    assert counts(server)["finished"] == finished + 1
+        wait_until(lambda: server.runs()["running"] == 1)
+    server.until_idle()
+    assert server.runs()["finished"] == finished + 1
 
 
 def test_runs_at_the_same_time_do_not_mix(server: Served) -> None:
