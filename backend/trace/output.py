@@ -92,7 +92,7 @@ class Printed(io.TextIOBase):
 
     def flush(self) -> None:
         """Send what is kept."""
-        self._flushed = perf_counter()
         if self._text:
+            self._flushed = perf_counter()
             text, self._text, self._held = "".join(self._text), [], 0
             self._send(self._stream, text, self._line)

@@ -7,7 +7,7 @@ import { toggled } from "./layout/opening.js";
 import { wireCharts } from "./page/charting.js";
 import { Code } from "./page/code.js";
 import { inspect, wireInspector, wireMoment } from "./page/inspecting.js";
-import { openTab, wireTabs } from "./page/parts.js";
+import { openTab } from "./page/parts.js";
 import { PictureOnStage } from "./page/picture.js";
 import { Playing } from "./page/playing.js";
 import { Presenting } from "./page/presenting.js";
@@ -17,6 +17,7 @@ import { wireSplitters } from "./page/splitters.js";
 import { Store } from "./page/store.js";
 import { greet, tellOutput } from "./page/telling.js";
 import { Tools } from "./page/tools.js";
+import { isGraphAlone, wireTabs } from "./page/tabs.js";
 import { wireTheme } from "./page/theming.js";
 import { next } from "./run.js";
 import { applyTheme, chosenTheme } from "./theme.js";
@@ -34,7 +35,7 @@ const store = new Store((/** @type {State} */ state, /** @type {Message} */ mess
 /** @param {Selection | null} selection */
 function select(selection) {
   store.send({ type: "select", selection });
-  if (selection) openTab("inspector");
+  if (selection && !isGraphAlone()) openTab("inspector");
 }
 
 /** @param {Selection} selection */
@@ -71,7 +72,7 @@ tellOutput(store, {
   onFix: (fix) => code.apply(fix),
   onNode: showNode,
 });
-wireTabs();
+wireTabs(store);
 wireSplitters();
 wireTheme(() => {
   picture.redraw();

@@ -325,6 +325,8 @@ export interface Heat {
   cell: Size;
   /** Numbers are written into the cells. */
   written: boolean;
+  /** They are whole numbers. */
+  integer: boolean;
 }
 
 /** Gradients of tensors that meet, all in one scale. */

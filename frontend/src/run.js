@@ -142,7 +142,8 @@ function received(state, run) {
   const fresh = before?.number !== run.number;
   const step = fresh ? firstPlace(state, run) : placeAgain(state, run);
   const alike = run.steps[step]?.graph === before?.steps[state.step]?.graph;
-  const stays = state.selection?.type === "line" || alike;
+  const sameLines = !fresh || before?.lines.join("\n") === run.lines.join("\n");
+  const stays = state.selection?.type === "line" ? sameLines : alike;
   const comparable = fresh && (before?.curves.loss?.length ?? 0) >= COMPARABLE;
   return {
     ...state, run, step,

@@ -61,7 +61,8 @@ function matching(wanted, searched) {
     if (group.kind === "root" || group.kind === "fold") return [];
     const rank = rankOf(text, [group.label, group.detail]);
     if (rank === null) return [];
-    const detail = `${group.detail && group.detail !== group.label ? group.detail : group.kind} \u00b7 ${countText(group.size, "node")}`;
+    const kind = group.detail && group.detail !== group.label ? group.detail : group.kind;
+    const detail = [kind, countText(group.size, "node"), whereText(group.parent, hierarchy)].filter(Boolean).join(" \u00b7 ");
     return [{ id: group.id, kind: /** @type {const} */ ("group"), title: group.label || group.detail, detail, rank: rank - 0.5 }];
   });
   return [...groups, ...nodes];
@@ -93,13 +94,13 @@ function hasShape(node, dims, step) {
 }
 
 /**
- * @param {string} node
+ * @param {string | null} inmost group around it
  * @param {Hierarchy} hierarchy
  * @returns {string} `blocks.3 › attn`: the groups around it, at most the two inmost
  */
-function whereText(node, { containers, home }) {
+function whereText(inmost, { containers }) {
   const labels = [];
-  for (let id = home.get(node) ?? null; id !== null && labels.length < 2; id = containers.get(id)?.parent ?? null) {
+  for (let id = inmost; id !== null && labels.length < 2; id = containers.get(id)?.parent ?? null) {
     const { kind = "root", label = "" } = containers.get(id) ?? {};
     if (kind !== "root" && kind !== "fold" && label) labels.unshift(label);
   }
@@ -116,6 +117,6 @@ function tell(node, { step, hierarchy }, rank) {
   const value = step.values.get(node.id);
   const parts = [node.names.length ? node.op : (node.grad_fn ?? node.kind), value ? shapeText(value.shape) : ""];
   if (node.line !== null) parts.push(`line ${node.line}`);
-  parts.push(whereText(node.id, hierarchy));
+  parts.push(whereText(hierarchy.home.get(node.id) ?? null, hierarchy));
   return { id: node.id, kind: "node", title: nodeTitle(node), detail: parts.filter(Boolean).join(" \u00b7 "), rank };
 }

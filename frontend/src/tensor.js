@@ -3,6 +3,7 @@
 /** @import {Heat, Size, Tensor} from "./model.d.ts" */
 
 import { numberText } from "./number.js";
+import { textWidth } from "./stage/text.js";
 
 const FRACTIONLESS = /int|bool/;
 
@@ -99,15 +100,27 @@ export function matrixOf(tensor) {
 
 /** Numbers are written up to this many columns, rows and cells. */
 const WRITTEN = { columns: 6, rows: 6, cells: 24 };
-const WRITTEN_CELL = { width: 58, height: 22 };
+/** Of a cell with a number, in pixels: its type, and its width whatever the number is, or at least. */
+export const CELL = { type: 13, steady: 58, least: 36, margin: 10, height: 22 };
+
+/**
+ * @param {number[]} cells
+ * @param {boolean} [integer]
+ * @returns {number} pixels of a cell for the longest of their numbers
+ */
+export function cellWidth(cells, integer = false) {
+  const widths = cells.map((cell) => textWidth(numberText(cell, { digits: 3, integer }), CELL.type));
+  return Math.max(CELL.least, Math.round(Math.max(...widths)) + CELL.margin);
+}
 
 /**
  * @param {Tensor | undefined} tensor
- * @param {{room: Size, write: boolean, scale?: number | undefined}} options pixels for an unwritten matrix; may numbers
- *   be written; the magnitude that gets the full colour, where it is that of several
+ * @param {{room: Size, write: boolean, steady?: boolean, scale?: number | undefined}} options pixels for an unwritten
+ *   matrix; may numbers be written; sizes must not follow them; the magnitude that gets the full colour, where it is
+ *   that of several
  * @returns {Heat | null} null for scalars and for tensors without values
  */
-export function heatOf(tensor, { room, write, scale: common }) {
+export function heatOf(tensor, { room, write, steady = true, scale: common }) {
   if (!tensor || isScalar(tensor)) return null;
   const matrix = matrixOf(tensor);
   if (!matrix) return null;
@@ -118,7 +131,10 @@ export function heatOf(tensor, { room, write, scale: common }) {
   const few = columns <= WRITTEN.columns && rows <= WRITTEN.rows && cells.length <= WRITTEN.cells;
   const written = write && whole && few;
   const shape = tensor.values === null ? null : tensor.shape;
-  return { rows, columns, cells, shape, scale, written, cell: written ? WRITTEN_CELL : cellFor(rows, columns, room) };
+  const integer = shape !== null && isInteger(tensor);
+  const width = written && !steady ? cellWidth(cells, integer) : CELL.steady;
+  const cell = written ? { width, height: CELL.height } : cellFor(rows, columns, room);
+  return { rows, columns, cells, shape, scale, written, integer, cell };
 }
 
 /**

@@ -101,6 +101,8 @@ class Screen:
 
     def type(self, code: str) -> None:
         """Put the code into the editor, in place of what is there, as a paste would."""
+        if not self.page.locator(".editor-panel").is_visible():
+            self.page.get_by_role("button", name="Code", exact=True).click()
         self.page.locator(".cm-content").click()
         self.page.keyboard.press("ControlOrMeta+a")
         self.page.keyboard.insert_text(code)

@@ -311,3 +311,22 @@ def test_where_no_websocket_comes_through_http_does_and_nothing_is_said(open_pag
         page.click("#stop")
         screen.wait()
         expect(page.locator("#output-body")).to_contain_text("Stopped in line")
+
+
+LATE = """from time import monotonic as clock
+print("not yet")
+began = clock()
+while clock() < began + 2:
+    pass
+x = torch.tensor(3.0, requires_grad=True)
+y = x * x
+y.backward()
+"""
+
+
+def test_a_first_step_that_comes_late_is_shown_to_its_end(open_page: Open) -> None:
+    page = start(screen := open_page(), LATE)
+    expect(page.locator("#output-body")).to_contain_text("not yet")
+    assert page.locator("body").get_attribute("data-phase") == "running"
+    screen.wait()
+    assert "whole step" in (page.locator('[data-part="position"]').text_content() or "")

@@ -110,6 +110,40 @@ def test_phone_shows_stage_and_one_panel_at_a_time(open_page: Open) -> None:
     assert stage["bottom"] <= inspector["top"]
 
 
+def test_phone_shows_the_graph_alone_first_and_all_of_the_first_example(open_page: Open) -> None:
+    screen = open_page(width=390, height=844)
+    assert not screen.page.locator(".editor-panel").is_visible()
+    (stage,), (tools,) = screen.rects("#stage"), screen.rects(".tools")
+    for node in screen.rects("[data-node]"):
+        assert node["left"] >= stage["left"]
+        assert node["right"] <= stage["right"]
+        assert node["top"] >= stage["top"]
+        assert node["bottom"] <= tools["top"]
+    screen.node("z").click()
+    assert not screen.page.locator(".inspector-panel").is_visible()
+    screen.page.get_by_role("button", name="Inspector", exact=True).click()
+    assert screen.fact("grad_fn") == "MulBackward0"
+
+
+def test_phone_that_shows_the_graph_alone_turns_to_the_code_when_it_fails(open_page: Open) -> None:
+    screen = open_page(width=390, height=844)
+    screen.type("x = torch.ones(2) @ torch.ones(3)")
+    screen.page.get_by_role("button", name="Graph", exact=True).click()
+    screen.page.locator("#run").click()
+    screen.wait()
+    expect(screen.page.locator(".editor-panel")).to_be_visible()
+
+
+def test_picture_of_the_run_before_is_faint_while_the_next_is_awaited(open_page: Open) -> None:
+    screen = open_page(EXPRESSION)
+    screen.type("while True:\n    pass\n")
+    screen.page.keyboard.press("ControlOrMeta+Enter")
+    expect(screen.page.locator(".stage-svg")).to_have_css("opacity", "0.35")
+    screen.page.locator("#stop").click()
+    screen.wait()
+    expect(screen.page.locator(".stage-svg")).to_have_css("opacity", "1")
+
+
 def test_no_text_is_smaller_than_11_pixels(open_page: Open) -> None:
     screen = open_page(EXPRESSION, width=1280, height=720)
     script = """() => [...document.querySelectorAll("body *")]

@@ -217,3 +217,53 @@ def test_the_legend_covers_nothing_of_a_first_view(open_page: Open) -> None:
     screen = open_page(TRAINING, width=1024, height=768)
     (legend,) = screen.rects(".legend")
     assert all(node["bottom"] <= legend["top"] for node in screen.rects("[data-node]"))
+
+
+def test_the_legend_steps_aside_where_it_would_cover_a_node(open_page: Open) -> None:
+    screen = open_page(EXPRESSION, width=1280, height=720)
+    legend, button = screen.page.locator("#legend"), screen.page.get_by_role("button", name="legend")
+    expect(legend).to_be_visible()
+    drag_seed_to_legend(screen)
+    expect(legend).not_to_be_visible()
+    button.click()
+    expect(legend).to_be_visible()
+    screen.page.get_by_role("button", name="Fit").click()
+    expect(legend).to_be_visible()
+    button.click()
+    expect(legend).not_to_be_visible()
+
+
+def drag_seed_to_legend(screen: Screen) -> None:
+    (legend,), (seed,) = screen.rects("#legend"), screen.rects('[data-kind="seed"]')
+    stage = screen.page.locator("#stage").bounding_box()
+    assert stage
+    x, y = stage["x"] + 20, stage["y"] + 300
+    screen.page.mouse.move(x, y)
+    screen.page.mouse.down()
+    screen.page.mouse.move(x + legend["left"] - seed["left"] + 20, y + legend["top"] - seed["top"], steps=4)
+    screen.page.mouse.up()
+
+
+def test_a_node_that_the_keyboard_comes_to_is_brought_into_view(open_page: Open) -> None:
+    screen = open_page(BLOCKS, width=1280, height=720)
+    screen.page.locator("#output-body").focus()
+    stage = screen.page.locator("#stage").bounding_box()
+    assert stage
+    for _ in range(4):
+        screen.page.keyboard.press("Tab")
+        focused = screen.page.locator(":focus").bounding_box()
+        assert focused
+        assert focused["y"] >= stage["y"]
+        assert focused["y"] + focused["height"] <= stage["y"] + stage["height"]
+
+
+def test_the_first_example_is_seen_whole_wherever_it_is_presented(open_page: Open) -> None:
+    for width, height in ((1280, 720), (1600, 960), (2560, 1440)):
+        screen = open_page(EXPRESSION, width=width, height=height)
+        screen.page.keyboard.press("Escape")
+        screen.page.get_by_role("button", name="Present").click()
+        screen.page.wait_for_function("document.body.classList.contains('presenting')")
+        (stage,) = screen.rects("#stage")
+        for node in screen.rects("[data-node]"):
+            assert node["left"] >= stage["left"]
+            assert node["right"] <= stage["right"]

@@ -63,7 +63,7 @@ def test_one_finger_moves_the_picture(phone: Screen) -> None:
         touch(session, "touchMove", (x, y + by))
     touch(session, "touchEnd")
     assert world.get_attribute("transform") != before
-    assert phone.page.locator("body").get_attribute("data-open") == "editor"
+    assert phone.page.locator("body").get_attribute("data-open") == "stage"
 
 
 def test_tap_chooses_a_node(phone: Screen) -> None:

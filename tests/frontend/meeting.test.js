@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { cellText, cellsTogether, isOfScalars, meetingsAt, mostTelling } from "../../frontend/src/meeting.js";
 import { narrate } from "../../frontend/src/narration.js";
 import { cardOf } from "../../frontend/src/stage/card.js";
-import { partialSum } from "../../frontend/src/stage/contribution.js";
+import { cardSum, partialSum } from "../../frontend/src/stage/contribution.js";
+import { termsOf, termsSize } from "../../frontend/src/stage/terms.js";
 import { hierarchyOf } from "../../frontend/src/layout/hierarchy.js";
 import { LINES, meetingGraph, meetingStep } from "./moments.js";
 
@@ -94,7 +95,42 @@ test("a card draws the sum where there is room, with numbers if they fit", () =>
   assert.ok(terms.total.written && terms.parts.every(({ heat }) => heat.scale === terms.total.scale));
   const narrow = cardOf("n1", { ...look, room: 300 });
   assert.ok(!narrow.terms.total.written && narrow.width < width && height > 60);
-  assert.equal(cardOf("n1", { ...look, roomy: false }).terms, null);
+  assert.equal(narrow.sum, "");
+  const crowded = cardOf("n1", { ...look, roomy: false });
+  assert.deepEqual([crowded.terms, crowded.sum], [null, "sum of 3 gradients"]);
+  assert.equal(cardSum("n1", graph, look.step, (edge) => edge === "e3", false), "1 of 3 gradients");
+});
+
+/** @param {number} count of edges out of b @param {(step: object) => object} withGrads */
+function fan(count, withGrads) {
+  const graph = meetingGraph();
+  const [first] = graph.outOf.get("n1");
+  const all = Array.from({ length: count }, (_, i) => ({ ...first, id: `f${i}` }));
+  return { graph: { ...graph, outOf: new Map([["n1", all]]) }, step: withGrads({ ...meetingStep(), events: [] }) };
+}
+
+test("a sum of many terms says how many are not written", () => {
+  const one = { ...meetingStep().edgeGrads.get("e1"), values: [1], mean: 1 };
+  const scalars = (/** @type {number} */ count) => {
+    const edgeGrads = new Map(Array.from({ length: count }, (_, i) => [`f${i}`, one]));
+    const total = { ...one, values: [count], mean: count };
+    const { graph, step } = fan(count, (made) => ({ ...made, edgeGrads, grads: new Map([["n1", total]]) }));
+    return partialSum("n1", graph, step, () => true, true);
+  };
+  assert.equal(scalars(5), "1.0 + 1.0 + 1.0 + 1.0 + 1.0 = 5.0");
+  assert.equal(scalars(7), "1.0 + 1.0 + 1.0 + 1.0 + \u2026 and 3 more = 7.0");
+});
+
+test("a drawn sum counts the terms that are not drawn, and has room for the words", () => {
+  const matrix = tensor(FIRST);
+  const terms = (/** @type {number} */ count) => {
+    const edgeGrads = new Map(Array.from({ length: count }, (_, i) => [`f${i}`, matrix]));
+    const { graph, step } = fan(count, (made) => ({ ...made, edgeGrads, grads: new Map([["n1", tensor(FIRST.map((v) => v * count))]]) }));
+    return termsOf("n1", graph, step, { room: 900, steady: false });
+  };
+  assert.deepEqual([terms(3).parts.length, terms(3).more], [3, 0]);
+  assert.deepEqual([terms(6).parts.length, terms(6).more], [2, 4]);
+  assert.ok(termsSize(terms(6)).width > termsSize(terms(3)).width);
 });
 
 test("the words give one cell of the sum as an example", () => {

@@ -108,3 +108,10 @@ test("the place of a step is found by its index, or the place before it", () => 
   const steps = [0, 1, 2, 10, 20].map((index) => ({ index }));
   assert.deepEqual([0, 2, 9, 10, 99, -1].map((index) => placeOf(steps, index)), [0, 2, 2, 3, 4, 0]);
 });
+
+test("a chosen line stays chosen while the snippet is the same", () => {
+  const run = { ...training(1), lines: ["a", "b"] };
+  const state = send(START, { type: "received", run }, { type: "select", selection: { type: "line", id: "2" } });
+  assert.equal(send(state, { type: "received", run: { ...run, number: run.number + 1 } }).selection.id, "2");
+  assert.equal(send(state, { type: "received", run: { ...run, number: run.number + 1, lines: ["c"] } }).selection, null);
+});

@@ -52,6 +52,22 @@ test("names come before parts of names, groups before nodes, and shapes may have
   assert.deepEqual(ids("  "), []);
 });
 
+test("groups that are called the same are told apart by where they are", () => {
+  const [, first] = search("net", seen({}));
+  assert.equal(first.detail, "Linear(2, 2) \u00b7 2 nodes \u00b7 net");
+});
+
+test("a card says how many outputs an op has, and the shape of what is written out below", () => {
+  const graph = nested();
+  const whole = { ...scalar(1), shape: [2], numel: 2, dtype: "torch.int64", values: [3, 1] };
+  const look = { graph, hierarchy: hierarchyOf(graph), step: stepOf({ values: { n0: whole, n2: whole } }), steady: false, room: 900, roomy: true };
+  graph.nodes.set("n2", { ...graph.nodes.get("n2"), outputs: 3, grad_fn: "AddmmBackward0" });
+  assert.equal(cardOf("n2", look).subtitle, "AddmmBackward0 \u00b7 3 outputs");
+  const { value, heat } = cardOf("n0", look);
+  assert.deepEqual([value, heat.written, heat.integer], ["[2]", true, true]);
+  assert.ok(heat.cell.width < cardOf("n0", { ...look, steady: true }).heat.cell.width);
+});
+
 test("the way to the loss is what lies after the node and before the loss", () => {
   const graph = nested();
   assert.deepEqual([...pathBetween(graph, "n2", "n4").nodes].sort(), ["n2", "n3", "n4"]);

@@ -22,11 +22,11 @@ const RAIL = 26;
 export function dotText(plan, sizes) {
   const many = sizes.length > 150;
   const labelled = plan.edges.some((edge) => edge.label !== null);
-  const loose = plan.id === "" && sizes.length <= ROOMY ? 0.8 : 0.5;
+  const loose = plan.id === "" && sizes.length <= ROOMY ? 0.65 : 0.5;
   const rows = (many ? 0.4 : loose) / (labelled ? 2.5 : 1);
   const lines = [
     "digraph {",
-    `graph [rankdir=TB nodesep=${many ? 0.35 : 0.5} ranksep=${rows} splines=${many ? "polyline" : "true"}`,
+    `graph [rankdir=TB nodesep=${many ? 0.35 : 0.42} ranksep=${rows} splines=${many ? "polyline" : "true"}`,
     `nslimit=${many ? 2 : 20} nslimit1=${many ? 2 : 20} mclimit=${many ? 0.5 : 2}]`,
     'node [shape=box fixedsize=true label=""] edge [arrowhead=none]',
     ...sizes.map((size, i) => `${i} [width=${inches(size.width)} height=${inches(size.height)}]`),

@@ -10,17 +10,13 @@ export function part(id) {
   return element;
 }
 
-/** @param {string} name of the panel that a narrow screen shows: "editor", "inspector" or "output" */
+/** @param {string} name of the panel that a narrow page shows: "editor", "inspector" …; "stage" for the graph alone */
 export function openTab(name) {
   document.body.dataset.open = name;
   for (const tab of tabs()) tab.setAttribute("aria-pressed", String(tab.dataset.tab === name));
 }
 
-export function wireTabs() {
-  for (const tab of tabs()) tab.addEventListener("click", () => openTab(tab.dataset.tab ?? ""));
-}
-
 /** @returns {NodeListOf<HTMLElement>} */
-function tabs() {
+export function tabs() {
   return document.querySelectorAll("[data-tab]");
 }

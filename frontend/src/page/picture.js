@@ -5,7 +5,7 @@
 /** @import {Store} from "./store.js" */
 
 import { Superseded } from "../layout/layout.js";
-import { fillLegend } from "../stage/legend.js";
+import { Legend } from "../stage/legend.js";
 import { Pointing } from "../stage/pointing.js";
 import { Stage } from "../stage/stage.js";
 import { part } from "./parts.js";
@@ -24,6 +24,7 @@ export class PictureOnStage {
   #asked = 0;
   /** @type {Seen | null} */
   #seen = null;
+  #foot = 0;
   /** @type {(() => void)[]} */
   #watchers = [];
 
@@ -37,7 +38,8 @@ export class PictureOnStage {
     this.#drawing = drawing;
     this.#stage = new Stage(part("stage"), {
       onSelect,
-      headRoom: () => 30,
+      headRoom: () => 18,
+      footRoom: () => this.#foot,
       isPresented: () => document.body.classList.contains("presenting"),
       onToggle: (group) => {
         const graph = subjectOf(store.state)?.graph;
@@ -46,13 +48,21 @@ export class PictureOnStage {
       },
     });
     new Pointing(part("stage"), this.#stage.root);
-    fillLegend(part("legend"));
+    new Legend(part("legend"), part("legend-open"), this.#stage);
+    new ResizeObserver(() => this.#footed(part("legend").offsetHeight)).observe(part("legend"));
     this.#wireZoom();
     store.watch((state, before) => this.#present(state, before));
   }
 
   get stage() {
     return this.#stage;
+  }
+
+  /** @param {number} height of the legend, in pixels; 0 while it is not there */
+  #footed(height) {
+    if (height === 0 || height === this.#foot) return;
+    this.#foot = height;
+    this.#stage.refit();
   }
 
   get seen() {

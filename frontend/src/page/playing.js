@@ -194,7 +194,7 @@ export class Playing {
     const { step: place } = this.#position;
     if (!run || run.number !== old?.number) this.do({ type: "load", step });
     else if (run.steps[step] === old.steps[place]) this.do({ type: "moved", step });
-    else if (step !== place) this.do({ type: "show", step });
+    else this.do({ type: "show", step }); // even in the same place: a run can be there before its first step is
   }
 
   /** @param {Selection} selection chosen by hand: the playhead goes there */

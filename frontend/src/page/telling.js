@@ -16,6 +16,8 @@ import { subjectOf } from "./subject.js";
 export function tellOutput(store, actions) {
   store.watch((state, before) => {
     document.body.dataset.phase = state.phase;
+    // What is shown is that of the run before, until the first step of this one comes.
+    part("main").classList.toggle("awaiting", state.phase === "running" && state.run !== null && state.run.status !== "running");
     part("summary").textContent = summary(state, subjectOf(state)?.graph.nodes.size ?? 0);
     tellEnd(part("output-body"), () => showOutput(part("output-body"), state, actions));
     if (state.phase !== before.phase) part("live").textContent = announcement(state);

@@ -36,6 +36,8 @@ export class Tools {
   #from = null;
   /** A group, or a node. @type {string | null} */
   #focus = null;
+  /** The graph that is on the stage. @type {string | null} */
+  #graph = null;
   /** What to bring into view once it is drawn. @type {string | null} */
   #awaited = null;
   #said = 0;
@@ -102,6 +104,9 @@ export class Tools {
   }
 
   #drawn() {
+    const graph = this.#picture.seen?.graph.id ?? null;
+    if (graph !== this.#graph) this.#focus = null; // its ids are those of another graph
+    this.#graph = graph;
     this.#tint();
     this.#showPath();
     this.#showCrumbs();

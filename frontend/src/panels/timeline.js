@@ -38,6 +38,9 @@ const ICONS = {
   "previous step": "M15 3 L9 8 L15 13 Z M9 3 L3 8 L9 13 Z M1 3 H2.5 V13 H1 Z",
 };
 
+/** What a phase is called where its name has no room. @type {Record<string, string>} */
+const SHORT = { forward: "fwd", backward: "bwd", update: "upd", zero_grad: "zero" };
+
 /** @param {Event} event @returns {number} what was chosen */
 function numberOf({ target }) {
   return Number(/** @type {HTMLInputElement} */ (target).value);
@@ -147,7 +150,7 @@ export class Timeline {
       phases.map(
         ({ kind, label, from, to }, i) => html`<button type="button" class="phase ${kind}" data-phase=${label} data-from=${from}
           aria-label="${i + 1} ${label}, ${countText(to - from, "event")}" @click=${() => wish({ type: "seek", at: from })}>
-          <span class="phase-done"></span><span class="phase-name"><i>${i + 1}</i> ${label}</span></button>`,
+          <span class="phase-done"></span><span class="phase-name" data-short=${SHORT[label] ?? label}><i>${i + 1}</i> ${label}</span></button>`,
       ),
       this.#part("phases"),
     );

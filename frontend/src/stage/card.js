@@ -7,7 +7,7 @@ import { SEED } from "../layout/visible.js";
 import { countText } from "../number.js";
 import { gradText, heatOf, heatSize, isScalar, isWritten, norm, shapeText, valueText } from "../tensor.js";
 import { alarmOf } from "./alarm.js";
-import { lossName, sumText } from "./contribution.js";
+import { cardSum, lossName, sumText } from "./contribution.js";
 import { updateText } from "./update.js";
 import { symbolOf } from "./symbol.js";
 import { termsOf, termsSize } from "./terms.js";
@@ -80,18 +80,20 @@ function sourceCard(node, { graph, step, steady, room, roomy }) {
   const tag = sourceTag(leaf, value, room);
   const scalar = value !== undefined && isScalar(value);
   const grad = leaf ? `grad ${gradText(gradient)}` : "";
-  const heat = heatOf(value, { room: THUMB, write: true });
-  const gradHeat = leaf ? heatOf(gradient, { room: THUMB, write: heat?.written ?? false }) : null;
-  const valueWidth = steady && scalar ? textWidth("0".repeat(8), 21) : textWidth(valueText(value), scalar ? 21 : 14);
+  const after = updateText(node.id, step);
+  const heats = { room: THUMB, steady: steady || after !== "" }; // an update writes other numbers into the same cells
+  const heat = heatOf(value, { ...heats, write: true });
+  const gradHeat = leaf ? heatOf(gradient, { ...heats, write: heat?.written ?? false }) : null;
+  const said = value && heat?.written ? shapeText(value.shape) : valueText(value); // not its elements twice
+  const valueWidth = steady && scalar ? textWidth("0".repeat(8), 21) : textWidth(said, scalar ? 21 : 14);
   const gradWidth = leaf ? textWidth(steady ? "grad norm 0.0000" : grad, 13) : 0;
   const head = textWidth(title, 15) + 14 + textWidth(tag, SMALL_TYPE);
   const words = Math.max(head, valueWidth + 18 + gradWidth, room < TIGHT ? 90 : 120);
-  const sum = leaf ? sumText(node.id, graph, step) : "";
   const terms = leaf && roomy ? termsOf(node.id, graph, step, { room, steady }) : null;
-  const after = updateText(node.id, step);
+  const sum = leaf ? meetingText(node.id, graph, step, terms) : "";
   const rows = [sum, steady ? after.replace(/[\d.\u2212]+(e\S+)?/gu, "0".repeat(7)) : after];
   return {
-    ...BLANK, id: node.id, kind: leaf ? "leaf" : "data", title, tag, value: valueText(value), grad, heat, gradHeat, sum, terms, after,
+    ...BLANK, id: node.id, kind: leaf ? "leaf" : "data", title, tag, value: said, grad, heat, gradHeat, sum, terms, after,
     subtitle: scalar ? "" : "tensor", spoken: spoken(node, value, gradient), line: node.line,
     ...under(withHeats(words, heat, gradHeat, rows), terms, 32),
   };
@@ -137,22 +139,33 @@ function opCard(node, { graph, step, steady, room, roomy }) {
   const value = step.values.get(node.id);
   const gradient = step.grads.get(node.id);
   const broken = node.kind === "break";
-  const several = node.outputs > 1 ? ` \u00d7${node.outputs}` : "";
   const title = cut(nodeTitle(node), 20);
-  const text = value ? valueText(value) + several : "";
+  const text = value ? valueText(value) : "";
   const reason = broken ? "gradient stops" : "";
-  const subtitle = reason || (node.grad_fn ?? (node.names.length ? node.op : "no gradient"));
+  const made = node.outputs > 1 ? ` \u00b7 ${countText(node.outputs, "output")}` : "";
+  const subtitle = (reason || (node.grad_fn ?? (node.names.length ? node.op : "no gradient"))) + made;
   const heat = isWritten(value) ? null : heatOf(value, { room: SMALL_THUMB, write: false });
   const first = textWidth(title, 15) + (text ? textWidth(" = ", 15) + (steady && value && isScalar(value) ? textWidth("0".repeat(8), 15) : textWidth(text, 15)) : 0);
-  const sum = sumText(node.id, graph, step);
   const terms = roomy ? termsOf(node.id, graph, step, { room, steady }) : null;
+  const sum = meetingText(node.id, graph, step, terms);
   const side = heat ? heatSize(heat).width + 14 : 0;
-  const width = 62 + Math.max(first, textWidth(subtitle, SMALL_TYPE)) + side + 26;
+  const width = 58 + Math.max(first, textWidth(subtitle, SMALL_TYPE)) + side + 26;
   return {
     ...BLANK, id: node.id, kind: broken ? "break" : "op", title, symbol: symbolOf(node.op), subtitle, value: text, heat, sum, terms,
     spoken: spoken(node, value, gradient), line: node.line,
-    ...under(grown({ width, height: 60 }, [sum], 88), terms, 64),
+    ...under(grown({ width, height: 54 }, [sum], 88), terms, 64),
   };
+}
+
+/**
+ * @param {string} node
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @param {import("../model.d.ts").Terms | null} terms drawn below
+ * @returns {string} what is said of gradients that meet
+ */
+function meetingText(node, graph, step, terms) {
+  return terms ? sumText(node, graph, step) : cardSum(node, graph, step, () => true, true);
 }
 
 /**
@@ -268,5 +281,5 @@ function seedCard({ graph, step }) {
   const seed = step.lossNode ? step.grads.get(step.lossNode) : undefined;
   const given = seed && seed.device !== "meta" ? ` = ${valueText(seed)}` : "";
   const title = `seed \u2202${name}/\u2202${name}${given}`;
-  return { ...BLANK, id: SEED, kind: "seed", title, width: Math.round(textWidth(title, 14) + 36), height: 46, spoken: title };
+  return { ...BLANK, id: SEED, kind: "seed", title, width: Math.round(textWidth(title, 14) + 36), height: 42, spoken: title };
 }

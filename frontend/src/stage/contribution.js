@@ -9,6 +9,8 @@ import { gradText, isScalar, norm, shapeText } from "../tensor.js";
 
 /** So many contributions are written out; more are counted. */
 const WRITTEN = 3;
+/** So many terms of a sum are written out; more are counted. */
+const TERMS = 4;
 
 /**
  * @param {GraphModel} graph
@@ -147,12 +149,37 @@ export function partialSum(node, graph, step, isThere, isWhole) {
  * @param {boolean} isWhole
  */
 function equation({ parts, total, adds }, isThere, isWhole) {
-  const terms = parts.slice(0, WRITTEN + 1).map(({ edge, tensor }) => {
+  // One more term takes no more room than to say that there is one more.
+  const shown = parts.length > TERMS + 1 ? parts.slice(0, TERMS) : parts;
+  const terms = shown.map(({ edge, tensor }) => {
     const text = gradText(tensor);
     return isThere(edge) ? text : missing(text);
   });
-  if (parts.length > terms.length) terms.push("\u2026");
+  if (parts.length > shown.length) terms.push(moreText(parts.length - shown.length));
   return `${added(terms)} ${adds ? "=" : "\u2192"} ${isWhole ? gradText(total) : "?"}`;
+}
+
+/** @param {number} count of terms @returns {string} that stands in their place */
+export function moreText(count) {
+  return `\u2026 and ${count} more`;
+}
+
+/**
+ * The same for a card that has no room to draw sums of tensors: how many there are stands there instead.
+ *
+ * @param {string} node
+ * @param {GraphModel} graph
+ * @param {StepModel} step
+ * @param {(edge: string) => boolean} isThere
+ * @param {boolean} isWhole
+ * @returns {string} `sum of 3 gradients`, `1 of 3 gradients`; an equation of scalars
+ */
+export function cardSum(node, graph, step, isThere, isWhole) {
+  return meetingsAt(node, graph, step).map((met) => {
+    if (isOfScalars(met)) return equation(met, isThere, isWhole);
+    const all = countText(met.parts.length, "gradient");
+    return isWhole ? `sum of ${all}` : `${met.parts.filter(({ edge }) => isThere(edge)).length} of ${all}`;
+  }).join("; ");
 }
 
 /** @param {string} text @returns {string} equally wide */

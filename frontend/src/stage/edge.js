@@ -10,7 +10,7 @@ import { textWidth } from "./text.js";
 /** From the middle to either line of a pair, in pixels. */
 const APART = 7;
 const HEAD = 9;
-export const LABEL_HEIGHT = 28;
+export const LABEL_HEIGHT = 26;
 
 /**
  * @typedef {object} Carried
@@ -154,7 +154,7 @@ function drawLabel(carried, edges, centre) {
     },
     ...(carried.summed ? [svg("title", {}, carried.summed)] : []),
     svg("rect", { width, height: LABEL_HEIGHT, rx: LABEL_HEIGHT / 2 }),
-    text("label-text", width / 2, 18.5, carried.label, "middle"),
+    text("label-text", width / 2, 17.5, carried.label, "middle"),
   );
 }
 

@@ -13,8 +13,6 @@ const waiting = new WeakMap();
 const drawn = new WeakMap();
 /** Pixels of the image for one cell; the middle one is the dot. */
 const GRAIN = 5;
-/** Of a number in a cell, in pixels. */
-export const CELL_TYPE = 13;
 
 /**
  * @param {Heat} heat
@@ -42,13 +40,13 @@ export function cellWords(element, { x, y }) {
   const heat = drawn.get(element);
   const frame = element.querySelector(":scope > .heat-frame")?.getBoundingClientRect();
   if (!heat || !frame) return "";
-  const { rows, columns, cells, shape } = heat;
+  const { rows, columns, cells, shape, integer } = heat;
   const place = (/** @type {number} */ part, /** @type {number} */ count) =>
     Math.min(count - 1, Math.max(0, Math.floor(part * count)));
   const row = place((y - frame.top) / frame.height, rows);
   const column = place((x - frame.left) / frame.width, columns);
   const cell = row * columns + column;
-  const number = numberText(cells[cell], { digits: 6 });
+  const number = numberText(cells[cell], { digits: 6, integer });
   return shape ? `[${indexOf(cell, shape).join(", ")}] = ${number}` : `mean of block [${row}, ${column}]: ${number}`;
 }
 
@@ -80,14 +78,14 @@ export function paintHeat(within) {
  * @param {Heat} heat
  * @returns {SVGElement[]}
  */
-function writtenCells({ columns, cells, cell, scale }) {
+function writtenCells({ columns, cells, cell, scale, integer }) {
   return cells.flatMap((value, i) => {
     const x = (i % columns) * cell.width;
     const y = Math.floor(i / columns) * cell.height;
     const square = svg("rect", { x, y, width: cell.width, height: cell.height });
     square.style.fill = cellColour(value, scale);
-    const digits = { digits: 3 };
-    return [square, text("cell", x + cell.width / 2, y + cell.height / 2 + 4, numberText(value, digits), "middle")];
+    const number = numberText(value, { digits: 3, integer });
+    return [square, text("cell", x + cell.width / 2, y + cell.height / 2 + 4, number, "middle")];
   });
 }
 

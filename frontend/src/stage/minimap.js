@@ -3,18 +3,17 @@
 /** @import {Box, Point} from "../model.d.ts" */
 /** @import {Stage} from "./stage.js" */
 
+import { isFree, RESTED } from "./covering.js";
 import { svg } from "./svg.js";
 
 const MARGIN = 6;
 /** What the tools take of the stage's height, in pixels; on a narrow page they stand below. */
-const TOOLS = 360;
+const TOOLS = 376;
 /** With less than so much left below them, in pixels, the map stands beside them. */
 const LEAST = 110;
 const ROW = matchMedia("(max-width: 900px)");
 /** Between the map and the edge of the stage, or what stands below it. */
 const APART = { edge: 14, tools: 50, keys: 8 };
-/** So long the view must rest before the map goes to another corner, in milliseconds. */
-const RESTED = 180;
 
 export class Minimap {
   #host;
@@ -80,23 +79,12 @@ export class Minimap {
     const y = this.#stage.size.height - height - foot;
     const right = this.#stage.size.width - width - APART.edge - (classList.contains("beside") ? APART.tools : 0);
     const places = { right: { x: right, y }, left: { x: APART.edge, y: y - lift } };
-    const isFree = (/** @type {Point} */ place) => this.#isFree({ ...place, width, height });
+    const covers = (/** @type {Point} */ place) => !isFree(this.#stage, { ...place, width, height });
     const [here, there] = classList.contains("left") ? [places.left, places.right] : [places.right, places.left];
-    const free = [here, there].find(isFree) ?? here;
+    const free = [here, there].find((place) => !covers(place)) ?? here;
     classList.toggle("left", free === places.left);
-    classList.toggle("covering", !isFree(free));
+    classList.toggle("covering", covers(free));
     style.setProperty("--lift", `${lift}px`);
-  }
-
-  /** @param {Box} place on the stage */
-  #isFree({ x: left, y: top, width, height }) {
-    const { k, x, y } = this.#stage.view;
-    for (const box of this.#stage.shown?.picture.boxes.values() ?? []) {
-      const [from, above] = [box.x * k + x, box.y * k + y];
-      const across = from < left + width && from + box.width * k > left;
-      if (across && above < top + height && above + box.height * k > top) return false;
-    }
-    return true;
   }
 
   /** @param {{boxes: Map<string, Box>, frames: Map<string, Box>, bounds: Box}} picture */

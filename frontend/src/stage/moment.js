@@ -4,7 +4,7 @@
 
 import { SEED } from "../layout/visible.js";
 import { gradText } from "../tensor.js";
-import { partialLabel, partialSum } from "./contribution.js";
+import { cardSum, partialLabel } from "./contribution.js";
 
 /**
  * @typedef {"forward" | "backward" | "update" | "zero_grad"} Phase
@@ -221,7 +221,7 @@ export class Score {
     const { graph, step } = this.#subject;
     const own = (graph.outOf.get(node) ?? []).filter(({ id }) => (this.#back.get(id) ?? Infinity) < reached);
     const there = new Set(own.map(({ id }) => id));
-    return { there, whole, sum: there.size > 0 ? partialSum(node, graph, step, (edge) => there.has(edge), whole) : "" };
+    return { there, whole, sum: there.size > 0 ? cardSum(node, graph, step, (edge) => there.has(edge), whole) : "" };
   }
 
   /**

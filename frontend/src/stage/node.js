@@ -99,16 +99,16 @@ function drawSource(card) {
 function drawOp(card) {
   /** @type {SVGElement[]} */
   const parts = [
-    svg("circle", { class: "sign-ground", cx: 31, cy: 30, r: 20 }),
-    text(card.symbol.length > 2 ? "sign small" : "sign", 31, card.symbol.length > 2 ? 34 : 37, card.symbol, "middle"),
+    svg("circle", { class: "sign-ground", cx: 29, cy: 27, r: 18 }),
+    text(card.symbol.length > 2 ? "sign small" : "sign", 29, card.symbol.length > 2 ? 31 : 34, card.symbol, "middle"),
     opTitle(card),
-    text("subtitle", 62, 45, card.subtitle),
+    text("subtitle", 58, 42, card.subtitle),
   ];
   if (card.heat) {
     const size = heatSize(card.heat);
-    parts.push(drawHeat(card.heat, card.width - 24 - size.width, 30 - size.height / 2, "value"));
+    parts.push(drawHeat(card.heat, card.width - 24 - size.width, 27 - size.height / 2, "value"));
   }
-  if (card.sum) parts.push(text("sum", 62, 68, card.sum));
+  if (card.sum) parts.push(text("sum", 58, 63, card.sum));
   const terms = termsSize(card.terms);
   if (card.terms) parts.push(drawTerms(card.terms, (card.width - terms.width) / 2, card.height - 14 - terms.height));
   return parts;
@@ -116,7 +116,7 @@ function drawOp(card) {
 
 /** @param {Card} card */
 function opTitle(card) {
-  const line = text("title", 62, 27, card.title);
+  const line = text("title", 58, 24, card.title);
   if (!card.value) return line;
   line.append(svg("tspan", { class: "equals" }, " = "), svg("tspan", { class: "value" }, card.value));
   return line;
@@ -153,5 +153,5 @@ function drawFold(card) {
  * @returns {SVGElement[]}
  */
 function drawSeed(card) {
-  return [text("title", card.width / 2, 28, card.title, "middle")];
+  return [text("title", card.width / 2, 26, card.title, "middle")];
 }

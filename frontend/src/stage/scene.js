@@ -104,5 +104,5 @@ function carry(segment, graph, step, roomy, bare) {
 function labelSize(label, steady) {
   if (label === "") return null;
   const text = steady ? label.replace(/[\d.e\u2212\u221eNa]+$/u, "0".repeat(8)) : label;
-  return { width: labelWidth(text) + 14, height: LABEL_HEIGHT + 6 };
+  return { width: labelWidth(text) + 14, height: LABEL_HEIGHT + 2 };
 }

@@ -32,6 +32,7 @@ const MOST_SEEN = 0.8;
  * @property {(selection: Selection | null) => void} onSelect
  * @property {(group: string) => void} onToggle
  * @property {() => number} headRoom pixels at the top of the stage that something else covers
+ * @property {() => number} footRoom height of what stands at its lower end, in pixels
  * @property {() => boolean} isPresented the stage is seen from afar
  *
  * @typedef {{k: number, x: number, y: number}} View a place (x, y) of the picture is seen at (k x + x, k y + y)
@@ -69,7 +70,8 @@ export class Stage {
     this.#root.append(this.#world);
     host.prepend(this.#root);
     this.#measure();
-    const size = () => ({ ...this.#size, top: actions.headRoom(), presented: actions.isPresented() });
+    const { headRoom, footRoom, isPresented } = actions;
+    const size = () => ({ ...this.#size, top: headRoom(), foot: footRoom(), presented: isPresented() });
     this.#viewport = new Viewport(this.#root, size, () => this.#viewed());
     wireControls(this.#root, {
       shown: () => this.#shown,
@@ -80,11 +82,21 @@ export class Stage {
       },
       onTravel: (item) => this.reveal(item, true),
     });
+    // Not on the root: Chromium gives the focus to an <svg> that listens for it.
+    host.addEventListener("focusin", ({ target }) => {
+      const byKey = target instanceof Element && this.#world.contains(target) && target.matches(":focus-visible");
+      if (byKey) this.#bringIn(target);
+    });
     new ResizeObserver(() => {
       this.#measure();
-      if (this.#viewport.fitted) this.fit(false);
+      this.refit();
       this.#viewed();
     }).observe(host);
+  }
+
+  /** What stands around the picture has another size: a view that nobody has moved is made again. */
+  refit() {
+    if (this.#viewport.fitted) this.fit(false);
   }
 
   /** @returns {Show | null} */
@@ -239,6 +251,15 @@ export class Stage {
     if (box) this.#viewport.reveal(box);
     if (focus) this.#cull(); // what is not displayed takes no focus
     if (focus) this.#element(`data-node=${CSS.escape(item)}`)?.focus({ preventScroll: true });
+  }
+
+  /** @param {Element} element of the picture; the view moves as little as shows it */
+  #bringIn(element) {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    const stage = this.#host.getBoundingClientRect();
+    const { k, x, y } = this.view;
+    const box = { x: (left - stage.left - x) / k, y: (top - stage.top - y) / k, width: width / k, height: height / k };
+    this.#viewport.goAlong(box, true);
   }
 
   /** @param {string} item that was asked for by name */

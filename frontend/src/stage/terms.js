@@ -3,24 +3,24 @@
 /** @import {GraphModel, Heat, Size, StepModel, Tensor, Terms} from "../model.d.ts" */
 
 import { cellsTogether, isOfScalars, meetingsAt } from "../meeting.js";
-import { numberText } from "../number.js";
-import { heatOf, heatSize } from "../tensor.js";
-import { CELL_TYPE, drawHeat } from "./heat.js";
+import { CELL, cellWidth, heatOf, heatSize } from "../tensor.js";
+import { drawHeat } from "./heat.js";
 import { svg, text } from "./svg.js";
+import { moreText } from "./contribution.js";
 import { textWidth } from "./text.js";
 
-/** So many terms are drawn; more are hinted at. */
+/** So many terms are drawn; more are counted. */
 const MOST = 3;
 /** Of a heat map without numbers, in pixels. */
 const THUMB = { width: 46, height: 40 };
 /** With numbers in the cells, if the row takes no more of the stage's width, and is no higher in pixels. */
 const SHARE = 0.6;
 const HIGHEST = 90;
-/** Of a cell with a number, in pixels; whatever the numbers are where other steps will stand in the same place. */
-const CELL = { steady: 58, least: 36, margin: 10, height: 22 };
 /** Between two heat maps, for the sign. */
 const SIGN = 22;
 const MARGIN = 10;
+/** Of the words that count them, in pixels. */
+const MORE_TYPE = 13;
 
 /**
  * @param {string} node
@@ -35,7 +35,7 @@ export function termsOf(node, graph, step, { room, steady }) {
   if (!met || !together) return null;
   const shown = met.parts.length > MOST ? met.parts.slice(0, MOST - 1) : met.parts;
   const { scale, rows, columns, blocks } = together;
-  const width = steady ? CELL.steady : widest([...together.parts, together.total]);
+  const width = steady ? CELL.steady : cellWidth([...together.parts, together.total].flat());
   const wide = (shown.length + 1) * columns * width + shown.length * SIGN;
   const fits = wide <= room * SHARE && rows * CELL.height <= HIGHEST;
   const cell = !blocks && met.total.shape.length <= 2 && fits ? { width, height: CELL.height } : null;
@@ -49,12 +49,6 @@ export function termsOf(node, graph, step, { room, steady }) {
   };
 }
 
-/** @param {number[][]} rows @returns {number} pixels of a cell for the longest of their numbers */
-function widest(rows) {
-  const longest = Math.max(...rows.flat().map((cell) => textWidth(numberText(cell, { digits: 3 }), CELL_TYPE)));
-  return Math.max(CELL.least, Math.round(longest) + CELL.margin);
-}
-
 /**
  * @param {Terms | null} terms
  * @returns {Size} with the room above it; nothing for none
@@ -63,7 +57,12 @@ export function termsSize(terms) {
   if (!terms) return { width: 0, height: 0 };
   const { width, height } = heatSize(terms.total);
   const signs = terms.parts.length + (terms.more > 0 ? 1 : 0);
-  return { width: width * (terms.parts.length + 1) + signs * SIGN, height: height + MARGIN };
+  return { width: width * (terms.parts.length + 1) + signs * SIGN + moreWidth(terms.more), height: height + MARGIN };
+}
+
+/** @param {number} more terms that are not drawn @returns {number} pixels of the words that count them */
+function moreWidth(more) {
+  return more > 0 ? textWidth(moreText(more), MORE_TYPE) : 0;
 }
 
 /**
@@ -89,7 +88,11 @@ export function drawTerms({ parts, total, adds, more }, x, y) {
     if (i > 0) sign("+");
     term(heat, edge);
   });
-  if (more > 0) sign("\u2026");
+  if (more > 0) {
+    sign("+");
+    row.append(text("addends-more", left, height / 2 + 4, moreText(more)));
+    left += moreWidth(more);
+  }
   sign(adds ? "=" : "\u2192");
   term(total, "");
   return row;

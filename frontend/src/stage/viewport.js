@@ -12,12 +12,12 @@ const FITTED = 1.3;
 export const FIRST_SCALE = 0.85;
 /** Below this scale small text is left out: who looks for a thing by its name wants to see it closer. */
 export const LEGIBLE = 0.42;
-/** Presented to a hall: the least and the most of a fitted picture. */
-const PRESENTED = { least: 1.4, most: 2.4, margin: 26 };
+/** Presented to a hall: the least and the most of a fitted picture; one of which a part is seen first is larger. */
+const PRESENTED = { least: 1.1, part: 1.4, most: 2.4, margin: 26 };
 /** Of a view that goes along with the playback, in milliseconds. */
 const GLIDE = 350;
 /** At the right stand the tools and below the legend, on a narrow page the tools alone below. */
-const MARGIN = { side: 34, tools: 64, narrow: 14, bottom: 84, tight: 62 };
+const MARGIN = { side: 34, tools: 64, narrow: 8, bottom: 58, gap: 24, tight: 62 };
 const NARROW = 560;
 const NARROW_PAGE = "(max-width: 900px)";
 
@@ -31,8 +31,8 @@ export class Viewport {
 
   /**
    * @param {SVGSVGElement} root
-   * @param {() => Size & {top: number, presented: boolean}} size of the stage, in pixels; nothing is fitted into its
-   *   uppermost `top`; presented: seen from afar
+   * @param {() => Size & {top: number, foot: number, presented: boolean}} size of the stage, in pixels; nothing is
+   *   fitted into its uppermost `top`, nor where something `foot` high stands below; presented: seen from afar
    * @param {() => void} onChange
    */
   constructor(root, size, onChange) {
@@ -115,6 +115,10 @@ export class Viewport {
     return this.#size().presented ? PRESENTED.least : FIRST_SCALE;
   }
 
+  #partial() {
+    return this.#size().presented ? PRESENTED.part : FIRST_SCALE;
+  }
+
   /**
    * @param {Box} bounds in the picture
    * @param {{whole: boolean, focus: number}} options whole: all of it, however small; else its lower end in a readable
@@ -123,7 +127,7 @@ export class Viewport {
   fit(bounds, { whole, focus }) {
     const { roomX, roomY, top, side } = this.#room();
     const ideal = this.scaleFor(bounds);
-    const scale = Math.max(ideal, whole ? FARTHEST : this.#readable());
+    const scale = whole || ideal >= this.#readable() ? Math.max(ideal, FARTHEST) : this.#partial();
     const spare = roomX - bounds.width * scale;
     const [most, least] = [Math.max(spare, 0), Math.min(spare, 0)];
     const left = whole || ideal >= scale ? spare / 2 : Math.max(least, Math.min(most, roomX / 2 - focus * scale));
@@ -135,7 +139,7 @@ export class Viewport {
   }
 
   #room() {
-    const { width, height, top, presented } = this.#size();
+    const { width, height, top, foot, presented } = this.#size();
     if (presented) {
       const { margin } = PRESENTED;
       return { roomX: width - 2 * margin, roomY: height - 2 * margin, top: margin, side: margin };
@@ -143,7 +147,7 @@ export class Viewport {
     const side = width < NARROW ? MARGIN.narrow : MARGIN.side;
     const { matches } = matchMedia(NARROW_PAGE);
     const across = side + (matches ? side : MARGIN.tools);
-    const below = matches ? MARGIN.tight : MARGIN.bottom;
+    const below = matches ? MARGIN.tight : Math.max(MARGIN.bottom, foot + MARGIN.gap);
     return { roomX: Math.max(width - across, 50), roomY: Math.max(height - top - below, 50), top, side };
   }
 
