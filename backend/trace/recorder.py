@@ -30,6 +30,9 @@ _STACKED = OpInfo(torch.ops.aten.stack.default)
 
 _CUT_OFF = OpInfo(torch.ops.aten.detach_.default)
 
+_UPDATED = OpInfo(torch.ops.aten.copy_.default)
+"""What gives a leaf its next values, whatever wrote them."""
+
 
 class Recorder(Writes):
     """The record of one run."""
@@ -111,6 +114,8 @@ class Recorder(Writes):
             leaf = op.inputs[0]
             if leaf.op is None and leaf.requires_grad:
                 step.lost.append((leaf, op.site))
+        if step.updates and not op.reads_grad:
+            op.inputs = [self._updated(value) for value in op.inputs]
         for value in op.inputs:
             if value.step is not step:
                 value.step = step
@@ -129,6 +134,17 @@ class Recorder(Writes):
             step.ops.append(op)
             step.events.append((FORWARD, op, op.site))
         self._open = op
+
+    def _updated(self, value: Value) -> Value:
+        """What an evaluation behind the update reads: of a leaf that this step has used and written, the new values."""
+        update, tensor = self.step.updates.get(id(value)), value.ref()
+        if update is None or tensor is None or value.step is not self.step:
+            return value
+        if update.then is None:
+            update.then = then = value.again(tensor)
+            then.step, then.origin = None, Op(_UPDATED, self.count, Call("updated", update.site, 0, 1, direct=True))
+            then.origin.site = update.site
+        return update.then
 
     def _made(self, op: Op, outs: list[_Tensor]) -> None:
         """A factory (`torch.randn`, `torch.tensor`): remembered, and shown once it is used or has a name."""
@@ -204,7 +220,11 @@ class Recorder(Writes):
                 self.between
                 and any(v.op is not None and (over in v.op.loops or v.op.number >= self.closed_at) for v in op.inputs)
             )
-        return not op.grad_enabled and self._goes_on()
+        return self._looks_back() if op.grad_enabled else self._goes_on() or self._looks_back()
+
+    def _looks_back(self) -> bool:
+        """In the turn of the step that is over no backward comes any more: an evaluation of what it has learned."""
+        return self.turns is not None and over_in(self.closed_in, self.loops) is None and self.turns.looks_back()
 
     def named(self, out: Any, site: Site) -> None:
         """What a call in the learner's own frame returned; the name it is stored under is found out later."""

@@ -241,7 +241,7 @@ class Pass:
 class Update:
     """One parameter that was written in a step. `optimizer` is a place in `Step.optimizers`, None for one by hand."""
 
-    __slots__ = ("kept", "leaf", "optimizer", "site")
+    __slots__ = ("kept", "leaf", "optimizer", "site", "then")
 
     def __init__(self, leaf: Value, optimizer: int | None, site: Site | None) -> None:
         self.leaf = leaf
@@ -249,6 +249,8 @@ class Update:
         self.site = site
         self.kept: list[tuple[str, torch.Tensor]] = []
         """What the optimizer keeps for it, by name."""
+        self.then: Value | None = None
+        """The leaf as it is afterwards, if the step reads it once more."""
 
 
 class Step:

@@ -39,6 +39,7 @@ from backend.trace.names import Names, is_tensor
 from backend.trace.notices.lookout import Lookout
 from backend.trace.output import STREAMS, Printed, Stream
 from backend.trace.problem import Explained, explain, stopped
+from backend.trace.reach import Reach
 from backend.trace.readings import Readings
 from backend.trace.recorder import Recorder
 from backend.trace.reprs import repr_of
@@ -181,7 +182,8 @@ class Session:
         self._prepare()
         looping = snippet.tree is not None and has_loops(snippet.tree)
         loops = Loops(snippet.tree if looping else None)
-        self.recorder.turns = Turns(loops, self.namespace, self.recorder.loop_headers)
+        reach = Reach(snippet.tree if looping else None)
+        self.recorder.turns = Turns(loops, reach, self.namespace, self.recorder.loop_headers)
         self.recorder.turns.over = self.telling.end_turn
         self.readings = Readings(snippet.tree) if looping and snippet.tree is not None else None
         self.telling.bindings = Bindings(self.names, self.builder.shown, snippet.bindings, self.send)

@@ -333,6 +333,7 @@ class Steps(Ledger):
         if known is None:
             known = step.updates[id(leaf)] = Update(leaf, optimizer, site)
             step.events.append((UPDATE, leaf, site))
+        known.then = None
         return known
 
     def switched_on(self, tensor: _Tensor) -> None:

@@ -20,6 +20,7 @@ import torch
 from backend.schema import Number
 from backend.trace.iterations import Header, Path
 from backend.trace.loops import Loop, Loops, length
+from backend.trace.reach import Reach
 from backend.trace.source import PAUSES, learner_frame, learner_frames
 
 NAMES_LIMIT: Final = 64
@@ -55,8 +56,9 @@ class Turn:
 class Turns:
     """Follows the loops around each step."""
 
-    def __init__(self, loops: Loops, namespace: dict[str, Any], headers: Sequence[Header]) -> None:
+    def __init__(self, loops: Loops, reach: Reach, namespace: dict[str, Any], headers: Sequence[Header]) -> None:
         self._loops = loops
+        self._reach = reach
         self._namespace = namespace
         self._headers = headers
         self._frame: FrameType | None = None
@@ -119,6 +121,37 @@ class Turns:
         while frame is not None and frame is not self._frame:
             frame = frame.f_back
         return frame is not None and self._line < frame.f_lineno <= self._around[-1].last
+
+    def looks_back(self) -> bool:
+        """Whether no backward can come any more in the turn in which the last step was closed.
+
+        That is the turn of the innermost loop around that place which is still going on.
+        """
+        if not self._places:
+            return False
+        frames = list(learner_frames(sys._getframe(1)))
+        for frame, around in reversed(self._places):
+            if any(frame is one for one in frames):
+                for loop in reversed(around):
+                    if loop.first <= frame.f_lineno <= loop.last:
+                        return not self._can_train(frames, frame, loop)
+        return False
+
+    def _can_train(self, frames: list[FrameType], outermost: FrameType, turn: Loop) -> bool:
+        """Whether the rest of what the frames, innermost first, do in the turn of a loop may run backward."""
+        for depth, frame in enumerate(frames):
+            line, inner = frame.f_lineno, self._loops.around(frame.f_lineno)
+            if frame is outermost:
+                inner = inner[inner.index(turn) + 1 :] if turn in inner else ()
+                last = turn.last
+            else:
+                last = self._reach.end(frame.f_code)
+            first = inner[0].first if inner else line
+            if self._reach.any(first, last, inside=line if depth and not inner else None):
+                return True
+            if frame is outermost:
+                break
+        return False
 
     def printed(self, readings: Callable[[], dict[str, float]]) -> None:
         """The snippet has printed a row. Its numbers are the turn's, if it was printed inside a loop."""
