@@ -60,6 +60,7 @@ def parse(code: str, *, limit: int) -> Snippet:
             # Python warns of "\d" and the like while parsing; the run will say so again, with its line.
             warnings.simplefilter("ignore")
             tree = ast.parse(code)
+            compile(tree, "snippet.py", "exec", dont_inherit=True)  # finds `return` outside of a function, and the like
     except SyntaxError as error:
         return Snippet(code, None, _explain(error, code))
     except (RecursionError, MemoryError, ValueError, OverflowError) as error:

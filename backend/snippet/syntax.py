@@ -105,6 +105,36 @@ ADVICE: Final = (
         "After a backslash the line must end.",
         "Remove what follows the backslash, or the backslash.",
     ),
+    _advice(
+        r"'(return|yield|yield from)' outside function",
+        "{0} hands a value to whoever called the function, and this line is in none.",
+        "Put it into a function with `def`; a value of the snippet is shown if its last line is its name.",
+    ),
+    _advice(
+        r"'(await|async with|async for)' outside (?:async )?function|asynchronous comprehension outside",
+        "Waiting is for functions that were defined with async def.",
+        "Call a plain function instead: nothing here needs to be waited for.",
+    ),
+    _advice(
+        r"'(break)' outside loop|'(continue)' not properly in loop",
+        "{0} is about the loop around it, and there is none.",
+        "Indent it into the loop that it belongs to, or remove it.",
+    ),
+    _advice(
+        r"name '(\w+)' is (?:used|assigned to) (?:prior to|before) (global|nonlocal) declaration",
+        "{1} {0} says whose {0} is meant, so it comes before the first use.",
+        "Make it the first line of the function.",
+    ),
+    _advice(
+        r"no binding for nonlocal '(\w+)' found",
+        "nonlocal looks for {0} in the functions around this one, and it is in none of them.",
+        "For a name of the snippet itself, write global {0}.",
+    ),
+    _advice(
+        r"duplicate argument '(\w+)'",
+        "Two arguments of this function are called {0}.",
+        "Give one of them another name.",
+    ),
     _advice(r"leading zeros in decimal", "A whole number does not begin with 0.", "Remove the zeros at its front."),
     _advice(
         r"too many nested|nested too deep|too complex",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from backend.trace.journeys import cut_behind, is_cut, made_with, way
+from backend.trace.journeys import copied_behind, cut_behind, is_cut, made_with, way
 from backend.trace.named import Named, named_tensors
-from backend.trace.reasons import Why, at_line, cut_by, data, emptied, number, whole_numbers
+from backend.trace.reasons import Why, at_line, copied, cut_by, data, emptied, number, whole_numbers
 from backend.trace.records import FUNC_BACKWARD, Op, Pass, Value
 from backend.wire.messages import GradientMessage
 
@@ -103,6 +103,9 @@ class _Asking:
                 line,
             )
         inner = self._leaf_inside(op, line)
+        copy = copied_behind(self.recorder.copies, named.value) if inner else None
+        if copy is not None:
+            return copied(copy, None, self._line(copy.made.origin))
         if inner:
             return Why(
                 "not_leaf",
@@ -313,7 +316,8 @@ class _Asking:
                 return Why(
                     "inputs", f"backward(inputs=…) asked for other tensors than {name}", f"Add {name} to `inputs`", line
                 )
-            cut = next((op for op in ops if is_cut(op)), None)
+            # what runs in a custom Function is recorded by no node of its own; the Function has one
+            cut = next((op for op in ops if is_cut(op) and not (op.call is not None and op.call.custom)), None)
             if cut is not None:
                 return self._cut(name, cut, of="the loss was computed with")
             line = self.source.line(run.site)
@@ -338,6 +342,10 @@ class _Asking:
 
     def _elsewhere(self, name: str, value: Value) -> Why:
         """Used, and not for the loss. A number that was taken out of torch is a likely reason."""
+        for run in self.recorder.passes.values():
+            copy = copied_behind(self.recorder.copies, run.root)
+            if copy is not None and any(way(source, value) is not None for source in copy.sources):
+                return copied(copy, name, self._line(copy.made.op or copy.made.origin))
         for op in (*self.recorder.recent, *self.recorder.step.ops):
             if op.info.packet == "_local_scalar_dense" and is_cut(op) and way(op.inputs[0], value) is not None:
                 return number(name, self._line(op))

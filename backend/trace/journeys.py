@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from backend.trace.records import Op, Value
+from collections.abc import Iterable
+
+from backend.trace.records import Copy, Op, Value
 
 
 def cut_behind(value: Value) -> Op | None:
@@ -13,6 +15,11 @@ def cut_behind(value: Value) -> Op | None:
 def made_with(value: Value, call: str) -> Op | None:
     """The nearest op behind `value` that belongs to a call of that name."""
     return next((op for op in _behind(value) if op.call is not None and op.call.name == call), None)
+
+
+def copied_behind(copies: Iterable[Copy], result: Value | None) -> Copy | None:
+    """What `torch.tensor` made of other tensors' numbers, if `result` was computed from it."""
+    return next((copy for copy in copies if result is not None and way(result, copy.made) is not None), None)
 
 
 def is_cut(op: Op) -> bool:

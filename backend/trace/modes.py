@@ -26,6 +26,9 @@ _DOORS = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr", "storage", "
 _QUIET = _DOORS | {"__repr__", "__format__", "__str__", "__deepcopy__", "__reduce_ex__", "backward", "tolist"}
 """Functions whose insides are not the learner's ops: printing, copying, and backward, which `engine` watches."""
 
+_COPIES = frozenset({"tensor", "as_tensor", "asarray"})
+"""Functions that make a tensor of numbers, of those in other tensors too: without their history."""
+
 _FACTS = frozenset(
     {"size", "dim", "stride", "numel", "is_floating_point", "is_complex", "_set_grad_enabled", "__len__"}
 )
@@ -95,6 +98,8 @@ class FunctionMode(TorchFunctionMode):
             recorder.finish_op()
         if direct and site is not None:
             recorder.named(out, site)
+        if name in _COPIES:
+            recorder.copied(out, args)
         return out
 
     def _apart(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
+import sys
 from collections.abc import Callable
 from time import perf_counter
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from backend.trace.source import Source, learner_site
+from backend.trace.source import Source, learner_site, learner_steps
 
 Stream = Literal["stdout", "stderr"]
 
@@ -16,6 +18,7 @@ AT_LEAST_SECONDS: Final = 0.1
 
 STREAMS: Final[tuple[Stream, ...]] = ("stdout", "stderr")
 
+_TRIGGERED: Final = re.compile(r" \(Triggered internally at .*\)$", re.DOTALL)
 
 ROW_LIMIT: Final = 400
 """Characters of a row that `heard` gets."""
@@ -96,3 +99,20 @@ class Printed(io.TextIOBase):
             self._flushed = perf_counter()
             text, self._text, self._held = "".join(self._text), [], 0
             self._send(self._stream, text, self._line)
+
+
+def show_warning(message: Warning | str, category: type[Warning], *_place: Any, **_more: Any) -> None:
+    """Without the path of a file that the learner has never seen, and without the place in torch's own source."""
+    text = _TRIGGERED.sub("", str(message))
+    print(f"{category.__name__}: {text}", file=sys.stderr)  # noqa: T201  # a warning is printed: that is what it is
+
+
+def show_unraisable(what: Any) -> None:
+    """An error that nobody can catch, such as one in `__del__`. What is not the snippet's own is not told.
+
+    Python and torch stumble in that way over what a refused call has left behind.
+    """
+    if any(True for _ in learner_steps(what.exc_traceback)):
+        name = getattr(what.object, "__qualname__", type(what.object).__name__)
+        error = f"{what.exc_type.__name__}: {what.exc_value}"
+        print(f"Exception ignored in {name}: {error}", file=sys.stderr)  # noqa: T201  # as Python does

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from backend.schema.gradients import Reason
-from backend.trace.records import Op
+from backend.trace.records import Copy, Op
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,19 @@ def number(name: str, line: int | None) -> Why:
         "item",
         f"item() takes the number out of torch{at_line(line)}: no gradient passes back to {name}",
         "Keep it a tensor in what the loss is computed from; item() is for printing",
+        line,
+    )
+
+
+def copied(copy: Copy, name: str | None, line: int | None) -> Why:
+    """`torch.tensor([a, b])` is in between, and behind it, if it has a `name`, what has no gradient."""
+    whose = ", ".join(copy.names) or "other tensors"
+    beyond = "" if name is None or name in copy.names else f", nor to {name}"
+    return Why(
+        "item",
+        f"torch.tensor(…){at_line(line)} copies the numbers of {whose} into a new tensor without a history: no "
+        f"gradient passes back to {whose}{beyond}",
+        f"Keep the history: `{copy.kept(copy.names)}`",
         line,
     )
 

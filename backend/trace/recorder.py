@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from backend.trace.iterations import Pass, Path
 from backend.trace.ledger import tensors_in, whole
-from backend.trace.records import FORWARD, RETURNED, VALUE, Call, Gaps, Op, OpInfo, Site, Value
+from backend.trace.records import FORWARD, RETURNED, VALUE, Call, Copy, Gaps, Op, OpInfo, Site, Value
 from backend.trace.source import learner_site
 from backend.trace.writes import Writes
 
@@ -153,6 +153,15 @@ class Recorder(Writes):
             value.origin = op
             self.table[id(tensor)] = value
             op.values.append(value)
+
+    def copied(self, tensor: Any, args: tuple[Any, ...]) -> None:
+        """`torch.tensor([a, b])` has taken the numbers of a and b, and left their history behind."""
+        given = args[0] if args else None
+        items = tensors_in(given) if isinstance(given, (list, tuple)) else [given]
+        sources = [item for item in items if isinstance(item, _Tensor) and item.requires_grad]
+        made = self.table.get(id(tensor))
+        if sources and made is not None and made.ref() is tensor:
+            self.copies.append(Copy(made, [self.value_of(item) for item in sources]))
 
     def cut_off(self, before: Value, tensor: _Tensor) -> None:
         """`tensor.detach_()` was called on what was the result `before`: autograd does that without an op."""

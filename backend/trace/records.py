@@ -6,9 +6,9 @@ Plain slots, because one is made for every op of a snippet; ops, calls and nodes
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from msgspec import Struct
@@ -236,6 +236,23 @@ class Pass:
         self.inputs = inputs
         self.accumulates = accumulates
         self.failed = False
+
+
+class Copy(NamedTuple):
+    """What `torch.tensor([a, b])` made, and the a and b that were in it, whose history it lacks."""
+
+    made: Value
+    sources: list[Value]
+
+    @property
+    def names(self) -> list[str]:
+        """What the snippet calls the sources."""
+        return [name for value in self.sources for name in value.names[:1]]
+
+    def kept(self, names: Sequence[str]) -> str:
+        """Code that keeps the history, with the names of the sources."""
+        inside = ", ".join(names) or "…"
+        return f"torch.stack([{inside}])" if len(self.sources) > 1 else inside
 
 
 class Update:

@@ -37,7 +37,7 @@ from backend.trace.loops import Loops
 from backend.trace.named import places
 from backend.trace.names import Names, is_tensor
 from backend.trace.notices.lookout import Lookout
-from backend.trace.output import STREAMS, Printed, Stream
+from backend.trace.output import STREAMS, Printed, Stream, show_unraisable, show_warning
 from backend.trace.problem import Explained, explain, stopped
 from backend.trace.reach import Reach
 from backend.trace.readings import Readings
@@ -257,9 +257,11 @@ class Session:
             setattr(sys, name, printed)
         warnings.simplefilter("default")
         # as Python does: what a library says to itself is not for the learner
-        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        for category in (DeprecationWarning, ResourceWarning):
+            warnings.filterwarnings("ignore", category=category)
         warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
-        warnings.showwarning = _show_warning
+        warnings.showwarning = show_warning
+        sys.unraisablehook = show_unraisable
         # without a seed of its own, each run would start from the state that all children inherit
         seed = self.job.seed if self.job.seed is not None else int.from_bytes(os.urandom(8)) >> 1
         self.seed = seed
@@ -303,11 +305,6 @@ class Session:
                 step=seen.step if seen else None,
             )
         )
-
-
-def _show_warning(message: Warning | str, category: type[Warning], *_place: Any, **_more: Any) -> None:
-    """Without the path of a file that the learner has never seen."""
-    print(f"{category.__name__}: {message}", file=sys.stderr)  # noqa: T201  # a warning is printed: that is what it is
 
 
 def _drop_frames(error: BaseException) -> None:

@@ -28,6 +28,7 @@ from backend.trace.records import (
     VALUE,
     ZERO_GRAD,
     Call,
+    Copy,
     Pass,
     Site,
     Step,
@@ -115,6 +116,11 @@ class Steps(Ledger):
         """id(leaf) -> where its .grad was emptied last."""
         self.switched: dict[int, tuple[Value, Site | None]] = {}
         """id(leaf) -> the leaf, and where it was told that it needs no gradient any more."""
+        self.copies: list[Copy] = []
+        self.threads: Site | None = None
+        """Where the snippet has started a thread: modes are one thread's, so nothing of it is seen."""
+        self.from_threads: Site | None = None
+        """The same, once a step has used what nobody saw being made."""
         self.transformed: Site | None = None
         """Where torch.func computed gradients last."""
         self.backward_site: Site | None = None
@@ -236,6 +242,8 @@ class Steps(Ledger):
         value.is_leaf = tensor.is_leaf
         value.is_parameter = isinstance(tensor, torch.nn.Parameter)
         self.foreign = self.foreign or _is_foreign(value)
+        if self.threads is not None and value.op is None and value.origin is None and not value.is_parameter:
+            self.from_threads = self.threads
         self.summariser.add((VALUE, value, 0), tensor)
 
     def _goes_on(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ def install(run_backward: Callable[..., Any]) -> None:
     _wrap_engine(run_backward)
     _wrap_functions()
     _wrap_modules()
+    _wrap_threads()
     watch_loaders(active)
     watch_states(active)
     stepping.install()
@@ -69,6 +71,19 @@ def _wrap_functions() -> None:
 
     # as it is in torch: a class method
     torch.autograd.Function.apply = classmethod(apply)  # type: ignore[assignment,method-assign]
+
+
+def _wrap_threads() -> None:
+    """What the snippet starts beside itself is not watched, and that is told."""
+    plain = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        recorder = active()
+        if recorder is not None and recorder.threads is None:
+            recorder.threads = learner_site()
+        plain(thread)
+
+    threading.Thread.start = start  # type: ignore[assignment,method-assign]  # same signature, watched
 
 
 def _wrap_modules() -> None:

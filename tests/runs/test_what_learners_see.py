@@ -69,6 +69,32 @@ def test_what_is_refused_is_explained(server: Served, code: str, words: tuple[st
 
 
 @pytest.mark.parametrize(
+    ("code", "line", "mended"),
+    [
+        ("f = nn.Linear(2, 2)\ng = torch.compile(f)", 2, "g = f"),
+        (
+            "from torch.utils.data import DataLoader\nd = DataLoader(range(3), num_workers=2)\nfor x in d:\n    pass",
+            2,
+            "d = DataLoader(range(3), num_workers=0)",
+        ),
+    ],
+    ids=["torch.compile", "workers"],
+)
+def test_what_is_refused_is_mended_by_leaving_it_out(server: Served, code: str, line: int, mended: str) -> None:
+    answer = server.graph(code)
+    assert [(fix["line"], fix["code"]) for fix in answer["problem"]["fixes"]] == [(line, mended)]
+    assert answer["output"] == [], "nothing that Python stumbles over afterwards"
+    lines = code.split("\n")
+    lines[line - 1] = mended
+    assert server.graph("\n".join(lines))["status"] == "ok"
+
+
+def test_an_error_in_the_learners_own_destructor_is_said_without_a_path(server: Served) -> None:
+    answer = server.graph("class A:\n    def __del__(self):\n        raise ValueError('no')\na = A()\ndel a")
+    assert [o["text"] for o in answer["output"]] == ["Exception ignored in A.__del__: ValueError: no\n"]
+
+
+@pytest.mark.parametrize(
     "code",
     [
         "import io\nf = io.BytesIO()\ntorch.save(torch.ones(2), f)\nf.seek(0)\nassert torch.load(f).sum() == 2",

@@ -43,6 +43,13 @@ WRONG = [
     ("f(a=1, 2)", "SyntaxError", "positional argument follows", 1, 9, 10, "front"),
     ("x = \\ 3", "SyntaxError", "line continuation", 1, None, None, "backslash"),
     ("x = +", "SyntaxError", "invalid syntax", 1, 6, 7, "missing operator"),
+    ("x = 1\nreturn x", "SyntaxError", "'return' outside function", 2, 1, 9, "last line is its name"),
+    ("await f()", "SyntaxError", "'await' outside function", 1, 1, 10, "plain function"),
+    ("if 1:\n    break", "SyntaxError", "'break' outside loop", 2, 5, 10, "into the loop"),
+    ("if 1:\n    continue", "SyntaxError", "'continue' not properly in loop", 2, 5, 13, "into the loop"),
+    ("def f():\n    x = 1\n    global x", "SyntaxError", "before global", 3, 5, 13, "first line of the function"),
+    ("def f():\n    nonlocal x", "SyntaxError", "no binding for nonlocal", 2, 5, 15, "write global x"),
+    ("def f(a, a): pass", "SyntaxError", "duplicate argument 'a'", 1, 10, 11, "another name"),
     ("x\0", "SyntaxError", "U+0000", 1, 2, 3, "Delete it"),
     ("y = 1\nx = '\ud800'", "SyntaxError", "U+D800", 2, 6, 7, "Delete it"),
 ]

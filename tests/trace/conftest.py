@@ -71,6 +71,7 @@ def run_here(
 ) -> dict[str, Any]:
     """Run a snippet in this process, leave the process as it was, and return the snippet's names."""
     streams, main = (sys.stdout, sys.stderr), sys.modules["__main__"]
+    unraisable = sys.unraisablehook
     grad = torch.is_grad_enabled()
     try:
         with warnings.catch_warnings():
@@ -79,6 +80,7 @@ def run_here(
     finally:
         torch.set_grad_enabled(grad)
         sys.stdout, sys.stderr = streams
+        sys.unraisablehook = unraisable
         sys.modules["__main__"] = main
 
 

@@ -33,6 +33,11 @@ PRODUCT = (
     "        ctx.save_for_backward(x, y)\n        return x * y\n    @staticmethod\n    def backward(ctx, g):\n"
     "        x, y = ctx.saved_tensors\n        return {}\n"
 )
+ON_ANY = (
+    'device = "cuda" if torch.cuda.is_available() else "cpu"\nx = torch.ones(2, device=device)\n'
+    "if torch.cuda.is_available():\n    x = x.cuda()"
+)
+COUNTED = 'p = torch.ones(2, device="meta")\nprint(p.shape, p.numel())'
 LOGITS = "logits = torch.randn(4, 3, requires_grad=True)\n"
 
 FAILING = (
@@ -821,7 +826,131 @@ FAILING = (
         1,
         "",
         ("no GPU",),
+        fixes=1,
         tried=('device = "cuda" if torch.cuda.is_available() else "cpu"\nx = torch.ones(2, device=device)',),
+    ),
+    Failing("no_gpu", "x = torch.ones(2, device='cuda:0')", 1, "", ("no GPU",), fixes=1, tried=(ON_ANY,)),
+    Failing(
+        "no_gpu", 'device = "cuda"\nlayer = nn.Linear(2, 1).to(device)', 2, "", ("no GPU",), fixes=1, tried=(ON_ANY,)
+    ),
+    Failing(
+        "no_gpu",
+        'where = torch.device("cuda")\nx = torch.ones(2).to(where)',
+        2,
+        "",
+        ("no GPU",),
+        fixes=1,
+        tried=(ON_ANY,),
+    ),
+    Failing(
+        "meta",
+        'x = torch.ones(2, device="meta")\nprint(x.sum().item())',
+        2,
+        "",
+        ("`x.sum()` is on the meta device",),
+        tried=(COUNTED,),
+    ),
+    Failing(
+        "meta",
+        'net = nn.Linear(2, 1, device="meta")\ny = net(torch.ones(3, 2))',
+        2,
+        "net(torch.ones(3, 2))",
+        ("`net.weight` is on the meta device", "on one device"),
+        tried=(COUNTED,),
+    ),
+    Failing("meta", 'net = nn.Linear(2, 1, device="meta").to("cpu")', 1, "", ("no values",), tried=(COUNTED,)),
+    Failing(
+        "optimizer_setting",
+        "w = torch.ones(2, requires_grad=True)\nopt = torch.optim.SGD([w], lr=-0.1)",
+        2,
+        "",
+        ("learning rate cannot be below zero, and it is -0.1",),
+        tried=("w = torch.ones(2, requires_grad=True)\nopt = torch.optim.SGD([w], lr=0.1, maximize=True)",),
+    ),
+    Failing(
+        "optimizer_setting",
+        "w = torch.ones(2, requires_grad=True)\nopt = torch.optim.Adam([w], betas=(1.0, 0.9))",
+        2,
+        "",
+        ("just below 1, not 1.0",),
+        tried=("w = torch.ones(2, requires_grad=True)\nopt = torch.optim.Adam([w], betas=(0.9, 0.999))",),
+    ),
+    Failing(
+        "optimizer_argument",
+        "net = nn.Linear(2, 1)\nopt = torch.optim.SGD(net.parameters, lr=0.1)",
+        2,
+        "",
+        ("`net.parameters` is a method", "`net.parameters()`"),
+        fixes=1,
+    ),
+    Failing(
+        "unknown_attribute",
+        "w = torch.ones(2, requires_grad=True)\nloss = w.sum\nloss.backward()",
+        3,
+        "",
+        ("`loss` is the function `sum` itself", "line 2 does not call it", "`w.sum()`"),
+        fixes=1,
+    ),
+    Failing(
+        "not_combined",
+        "x = torch.randn(2, 3)\nm = x.max(dim=1)\ny = m + 1",
+        3,
+        "",
+        ("`m` is 2 tensors: `m.indices`, `m.values`",),
+        fixes=1,
+    ),
+    Failing(
+        "loss_target_dtype",
+        f"{LOGITS}y = F.one_hot(torch.tensor([0, 1, 2, 0]), 3)\nF.cross_entropy(logits, y)",
+        3,
+        "",
+        ("how much of each class", "`y.float()`"),
+        fixes=1,
+    ),
+    Failing(
+        "formatted",
+        'x = torch.ones(2)\nprint(f"{x:.2f}")',
+        2,
+        "",
+        ("`x` is [2]", "`.2f` is for one number", "`{x}`", "`x.mean()`"),
+        tried=(
+            'torch.set_printoptions(precision=2)\nx = torch.ones(2)\nprint(f"{x} {x.mean():.2f}")\n'
+            'torch.set_printoptions(profile="default")',
+        ),
+    ),
+    Failing(
+        "item_of_several",
+        'x = torch.ones(2)\nprint("%.2f" % x)',
+        2,
+        "",
+        ("`x` is [2]",),
+        fixes=1,
+        tried=('x = torch.ones(2)\nprint("%.2f" % x.mean(), x.tolist())',),
+    ),
+    Failing(
+        "no_graph",
+        "w = torch.tensor(2.0, requires_grad=True)\na, b = w * 2, w * 3\nloss = torch.tensor([a, b]).sum()\n"
+        "loss.backward()",
+        4,
+        "",
+        ("copies the numbers of `a`, `b`", "`torch.stack([a, b])`"),
+        tried=(
+            "w = torch.tensor(2.0, requires_grad=True)\na, b = w * 2, w * 3\nloss = torch.stack([a, b]).sum()\n"
+            "loss.backward()",
+        ),
+    ),
+    Failing(
+        "backward_twice",
+        "w = torch.ones(2, requires_grad=True)\nh = w.exp()\nfirst = h.sum()\nsecond = (h * h).sum()\n"
+        "first.backward()\nsecond.backward()",
+        6,
+        "",
+        ("`(first + second).backward()`",),
+        fixes=1,
+        tried=(
+            "w = torch.ones(2, requires_grad=True)\nh = w.exp()\nfirst = h.sum()\nsecond = (h * h).sum()\n"
+            "(first + second).backward()",
+        ),
     ),
     Failing("assertion", "x = torch.ones(2)\nassert x.shape == (3,)", 2, "", ("`x.shape == (3,)` must be true",)),
     Failing("memory", "x = torch.zeros(100_000, 100_000)", 1, "", ("Use smaller sizes",)),

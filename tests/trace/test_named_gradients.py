@@ -186,6 +186,20 @@ WHY: list[tuple[str, str, str, str | None, int | None]] = [
         "no_grad",
         3,
     ),
+    (
+        "copied by torch.tensor",
+        LEAF + "a, b = x * 2, x * 3\nloss = torch.tensor([a, b], requires_grad=True).sum()\nloss.backward()",
+        "x",
+        "item",
+        3,
+    ),
+    (
+        "copied alone",
+        LEAF + "a = x * 2\nloss = torch.tensor(a, requires_grad=True) * 2\nloss.backward()",
+        "x",
+        "item",
+        3,
+    ),
     ("seeded for the learner", LEAF + "y = x * 3\ny", "x", None, None),
 ]
 

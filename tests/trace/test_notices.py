@@ -81,6 +81,12 @@ WARNED = {
         None,
         ("`Linear(2, 2).weight`", "got gradients", "plain list"),
     ),
+    "never_stepped": (
+        "m = nn.Linear(2, 1)\nopt = torch.optim.SGD(m.parameters(), lr=0.1)\nfor i in range(3):\n"
+        "    loss = m(torch.ones(1, 2)).sum()\n    opt.zero_grad()\n    loss.backward()\n",
+        6,
+        ("backward ran 3 times", "`opt` never made a step", "`opt.step()`"),
+    ),
     "vanishing_gradients": (
         "layers = []\nfor i in range(10):\n    layers += [nn.Linear(16, 16), nn.Sigmoid()]\nnet = "
         "nn.Sequential(*layers)\n"
@@ -354,6 +360,16 @@ def test_what_ran_in_another_thread_is_said_to_be_unseen(trace: Any) -> None:
     assert (notice.kind, notice.level, notice.line) == ("other_thread", "info", 7)
     assert notice.message.startswith("1 of the nodes")
     assert warnings_of(trace(code.format("w")).answer) == []
+
+
+def test_what_another_thread_has_made_is_said_to_come_from_there(trace: Any) -> None:
+    code = (
+        "import threading\nheld = []\nt = threading.Thread(target=lambda: held.append(torch.ones(2) * 3))\n"
+        "t.start()\nt.join()\ny = held[0] + 1"
+    )
+    (notice,) = trace(code).answer.notices
+    assert (notice.kind, notice.level, notice.line) == ("other_thread", "info", 4)
+    assert "without a thread" in notice.suggestion
 
 
 def test_thresholds_of_depth_are_sane() -> None:

@@ -249,6 +249,8 @@ def parts_of(failure: Failure, node: ast.AST, name: str, count: int) -> list[ast
     if isinstance(node, ast.Call) and called(node) == name:
         method = isinstance(node.func, ast.Attribute) and not failure.is_module(node.func.value)
         return [node.func.value, *node.args] if method and isinstance(node.func, ast.Attribute) else list(node.args)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
+        return [node.right] if count == 1 else []  # `"%.2f" % x`
     if count == 1 and isinstance(node, ast.expr):
         # `int(x)`, `len(x)`, `np.array(x)`; and `if x:`, where the operand is all there is
         outer = isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords

@@ -8,6 +8,7 @@ from backend.trace.advice import (
     arguments,
     broadcasting,
     calls,
+    devices,
     dtypes,
     functions,
     gradients,
@@ -24,7 +25,7 @@ from backend.trace.advice import (
 )
 from backend.trace.advice.failure import Advice, Failure
 from backend.trace.advice.family import Family
-from backend.trace.advice.refused import denied
+from backend.trace.advice.refused import denied, without
 
 FAMILIES: Final[tuple[Family, ...]] = (
     *losses.FAMILIES,
@@ -42,6 +43,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     *calls.FAMILIES,
     *arguments.FAMILIES,
     *operands.FAMILIES,
+    *devices.FAMILIES,
     *python.FAMILIES,
 )
 
@@ -50,7 +52,7 @@ def advise(failure: Failure) -> tuple[str | None, Advice]:
     """The family that an error belongs to, and what there is to say about it."""
     refused = denied(failure.error)
     if refused != (None, None):
-        return "refused", Advice(*refused)
+        return "refused", Advice(*refused, fixes=without(failure))
     for family in FAMILIES:
         advice = family.advice(failure)
         if advice is not None:

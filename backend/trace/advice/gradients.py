@@ -11,6 +11,7 @@ import torch
 from backend.trace.advice.failure import Advice, Failure
 from backend.trace.advice.family import Family, shape
 from backend.trace.advice.missing import lost_leaf
+from backend.trace.journeys import copied_behind
 from backend.trace.nodes import break_reason
 from backend.trace.records import Op, Value
 
@@ -55,6 +56,18 @@ def _reduced(failure: Failure, x: torch.Tensor) -> list[Any]:
     return [*failure.rewritten([(x, "{}.sum()")]), *failure.rewritten([(x, "{}.mean()")])]
 
 
+def _two_losses(failure: Failure, first: ast.AST | None) -> str:
+    """That backward can start from the sum of two losses, where it was called on one and then on the other."""
+    roots = [
+        failure.text.as_operand(call.func.value)
+        for call in (first, failure.node)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "backward"
+    ]
+    if len(roots) < 2 or roots[0] == roots[1]:
+        return ""
+    return f"Go back once, from the sum: `({' + '.join(roots)}).backward()` gives the same gradients. "
+
+
 def twice(failure: Failure, _match: re.Match[str]) -> Advice:
     """The graph was freed by the first backward."""
     recorder = failure.recorder
@@ -81,9 +94,11 @@ def twice(failure: Failure, _match: re.Match[str]) -> Advice:
         fixes = [failure.text.fix([(node, code)], f"{code}, in line {first}")]
     else:
         code = "loss.backward(retain_graph=True)"
+    both = _two_losses(failure, node)
     return Advice(
         f"{explanation}{where}",
-        f"Compute the forward pass again before the second backward, or let the first one keep the graph: `{code}`.",
+        f"{both}Compute the forward pass again before the second backward, or let the first one keep the graph: "
+        f"`{code}`.",
         [],
         fixes,
     )
@@ -121,6 +136,16 @@ def no_graph(failure: Failure, _match: re.Match[str]) -> Advice | None:
             f"`{operand.name}` has no graph: its way back to the leaves is cut{line}. {_sentence(break_reason(cut))}.",
             _switched_off(failure, cut, span.line if span is not None else None)
             or _mend(cut, f"line {span.line}" if span is not None else "it"),
+            [operand],
+        )
+    copy = copied_behind(failure.recorder.copies, value)
+    if copy is not None:
+        names = [n for n in (failure.name_of(v.ref()) for v in copy.sources) if n]
+        whose = ", ".join(f"`{name}`" for name in names) or "other tensors"
+        return Advice(
+            f"`{operand.name}` has no graph: torch.tensor(…) copies the numbers of {whose} into a new tensor, and "
+            "leaves their history behind.",
+            f"Keep the history: `{copy.kept(names)}`.",
             [operand],
         )
     names = [n for n in (failure.name_of(v.ref()) for v in leaves) if n]

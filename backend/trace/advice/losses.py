@@ -132,6 +132,22 @@ def target_type(failure: Failure, match: re.Match[str]) -> Advice | None:
     )
 
 
+def shares(failure: Failure, _match: re.Match[str]) -> Advice | None:
+    """`F.one_hot(…)` as the target: whole numbers where a share of each class is wanted."""
+    pair = _pair(failure, *_CLASSES)
+    if pair is None:
+        return None
+    x, target = pair
+    wanted = failure.operand(target, "target")
+    return Advice(
+        f"`{wanted.name}` has the shape of the prediction, {shape(target)}, so it says how much of each class is "
+        f"right: that is a floating point number, and it is {dtype(target)}.",
+        f"Make it floating point: `{wanted.name}.float()`. Or give class numbers, one for each row, without one_hot.",
+        [failure.operand(x, "input"), wanted],
+        failure.rewritten([(target, "{}.float()")]),
+    )
+
+
 def target_shape(failure: Failure, _match: re.Match[str]) -> Advice | None:
     """A column of class numbers, or a sequence with its classes in the wrong place."""
     pair = _pair(failure, *_CLASSES)
@@ -236,6 +252,7 @@ FAMILIES: Final = (
     Family("loss_swapped", "RuntimeError", r"not implemented for '(?:Long|Int)'", swapped),
     Family("loss_batch", "ValueError", r"Expected input batch_size|Expected .* to match target batch", batch),
     Family("loss_class", "IndexError", r"Target (-?\d+) is out of bounds", class_number),
+    Family("loss_target_dtype", "RuntimeError", r"floating point type for target with class", shares),
     Family(
         "loss_target_dtype", "RuntimeError", r"expected target dtype to be Long|expected scalar type Long", target_type
     ),

@@ -193,12 +193,30 @@ def optimizer_of(failure: Failure, match: re.Match[str]) -> Advice | None:
     given = failure.text.of(node.args[0])
     single = "iterable of Tensors" in failure.message
     code = f"[{given}]" if single else f"{failure.text.as_operand(node.args[0])}.parameters()"
+    if match.group(0).startswith(("'method'", "'function'")):
+        code = f"{given}()"
     what = "one tensor" if single else f"a {match.group(1)}"
     return Advice(
         f"An optimizer takes the list of what it should change, and `{given}` is {what}.",
         f"Give it `{code}`.",
         [],
         [failure.text.fix([(node.args[0], code)], failure.text.reading(node, [(node.args[0], code)]))],
+    )
+
+
+def setting(_failure: Failure, match: re.Match[str]) -> Advice:
+    """A learning rate below zero, a beta of 1."""
+    what, given = match.group(1).removesuffix(" value"), match.group(2)
+    if what.startswith("beta"):
+        return Advice(
+            f"A beta says how much of the running average is kept in each step: from 0 to just below 1, not {given}.",
+            "The usual ones are `betas=(0.9, 0.999)`.",
+        )
+    return Advice(
+        f"The {what} cannot be below zero, and it is {given}.",
+        "Use a small positive number such as 0.1 or 0.001; to go uphill, say `maximize=True`."
+        if what == "learning rate"
+        else "Use zero or a small positive number.",
     )
 
 
@@ -257,6 +275,12 @@ FAMILIES: Final = (
     Family("plain_parameter", "TypeError", r"cannot assign '.*' as parameter '(\w+)'", plain_parameter),
     Family("sequential_list", "TypeError", r"list is not a Module subclass", sequential),
     Family("optimizer_empty", "ValueError", r"optimizer got an empty parameter list", empty),
+    Family(
+        "optimizer_setting",
+        "ValueError",
+        r"Invalid (learning rate|momentum value|weight_decay value|epsilon value|beta parameter at index \d): (\S+)",
+        setting,
+    ),
     Family("optimizer_not_leaf", "ValueError", r"can't optimize a non-leaf Tensor", not_leaf),
     Family(
         "optimizer_argument",

@@ -177,6 +177,8 @@ def _special(failure: Failure, owner: Any, name: str, text: str) -> Advice | Non
     if owner is None and "NoneType" in failure.message:
         node = failure.node
         return nothing(failure, node.value if isinstance(node, ast.Attribute) else None, f"`{text}` is None.")
+    if inspect.isroutine(owner):
+        return _uncalled(failure, owner, name, text)
     if name == "backward" and isinstance(owner, (int, float)):
         return Advice(
             f"`{text}` is a plain Python number: it has no graph to go back through. `.item()` and float() take a "
@@ -195,6 +197,28 @@ def _special(failure: Failure, owner: Any, name: str, text: str) -> Advice | Non
         f"Take the part that you want: `{text}[0]`.",
         [],
         failure.replaced(f"{text}[0].{name}") if owner and hasattr(owner[0], name) else [],
+    )
+
+
+def _uncalled(failure: Failure, owner: Any, name: str, text: str) -> Advice:
+    """`loss = x.sum` and then `loss.backward()`: a method that was not called."""
+    method = getattr(owner, "__name__", text)
+    for node in ast.walk(failure.text.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute) and node.value.attr == method:
+            code = f"{failure.text.of(node.value)}()"
+            return Advice(
+                f"`{text}` is the function `{method}` itself, not what it returns: line {node.lineno} does not call "
+                "it.",
+                f"Call it, with parentheses: `{code}`.",
+                [],
+                [failure.text.fix([(node.value, code)], f"{code}, in line {node.lineno}")],
+            )
+    code = f"{text}().{name}"
+    return Advice(
+        f"`{text}` is a function, and was not called.",
+        f"Call it first, with parentheses: `{code}`.",
+        [],
+        failure.replaced(code) if isinstance(failure.node, ast.Attribute) and failure.node.attr == name else [],
     )
 
 

@@ -23,6 +23,9 @@ def combined(failure: Failure, _match: re.Match[str]) -> Advice | None:
     if "NoneType" in failure.message:
         side = node.left if "'NoneType' and" in failure.message else node.right
         return nothing(failure, side, f"`{failure.text.of(side)}` is None.")
+    parts = _parts(failure, node)
+    if parts is not None:
+        return parts
     if "str" in failure.message and isinstance(node.op, ast.Add):
         code = _formatted(node, left, right)
         return Advice(
@@ -37,6 +40,22 @@ def combined(failure: Failure, _match: re.Match[str]) -> Advice | None:
         f"{failure.message[0].upper()}{failure.message[1:]}: `{left}` and `{right}` do not go together.",
         "Convert one of them, for example with `torch.tensor(...)` or `float(...)`.",
     )
+
+
+def _parts(failure: Failure, node: ast.BinOp) -> Advice | None:
+    """`x.max(dim=1) + 1`: what came back are values and indices."""
+    for side in (node.left, node.right):
+        held = failure.scope.get(side.id) if isinstance(side, ast.Name) else None
+        if isinstance(held, tuple) and type(held).__module__ == "torch.return_types":
+            name, fields = failure.text.of(side), [f for f in dir(held) if isinstance(getattr(held, f), torch.Tensor)]
+            code = f"{name}.{'values' if 'values' in fields else fields[0]}"
+            return Advice(
+                f"`{name}` is {len(held)} tensors: {', '.join(f'`{name}.{field}`' for field in fields)}.",
+                f"Take the one that you mean: `{code}`.",
+                [],
+                [failure.text.fix([(side, code)], failure.text.reading(node, [(side, code)]))],
+            )
+    return None
 
 
 def _formatted(node: ast.BinOp, left: str, right: str) -> str | None:

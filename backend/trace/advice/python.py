@@ -7,8 +7,10 @@ import difflib
 import re
 from typing import Any, Final
 
+import torch
+
 from backend.trace.advice.failure import Advice, Failure
-from backend.trace.advice.family import Family, plain
+from backend.trace.advice.family import Family, plain, shape
 
 
 def _subscripted(failure: Failure) -> tuple[str, Any, Any]:
@@ -78,20 +80,35 @@ def assertion(failure: Failure, _match: re.Match[str]) -> Advice | None:
     )
 
 
+def formatted(failure: Failure, _match: re.Match[str]) -> Advice:
+    """`f"{x:.2f}"` of a tensor with several elements."""
+    statement = failure.text.statement(failure.line or 0)
+    for part in ast.walk(statement) if statement is not None else ():
+        held = (
+            failure.scope.get(part.value.id)
+            if isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Name)
+            else None
+        )
+        if isinstance(part, ast.FormattedValue) and isinstance(held, torch.Tensor) and held.numel() != 1:
+            name = failure.text.of(part.value)
+            wanted = "".join(str(v.value) for v in ast.walk(part) if isinstance(v, ast.Constant))
+            return Advice(
+                f"`{name}` is {shape(held)}, and a format such as `{wanted}` is for one number.",
+                f"Write `{{{name}}}` to print it whole (`torch.set_printoptions(precision=2)` says with how many "
+                f"digits), or take one number of it: `{name}.mean()`.",
+                [failure.operand(held, name)],
+            )
+    return Advice(
+        "A format such as `.2f` is for one number, and this tensor has several.",
+        "Print it without the format, or take one number of it, with `.mean()` or an index.",
+    )
+
+
 FAMILIES: Final = (
     Family("list_index", "IndexError", r"(\w+) index out of range", list_index),
     Family("key", "KeyError", r"", key),
     Family("recursion", "RecursionError", r"", recursion),
-    Family(
-        "no_gpu",
-        "Exception",
-        r"not compiled with CUDA|No CUDA GPUs|Found no NVIDIA|from the '(?:CUDA|MPS|XPU)' backend",
-        plain(
-            "There is no GPU here: tensors live on the CPU.",
-            "Leave `.cuda()` and `device=` out, or choose the device with "
-            '`device = "cuda" if torch.cuda.is_available() else "cpu"`.',
-        ),
-    ),
+    Family("formatted", "TypeError", r"unsupported format string passed to Tensor\.__format__", formatted),
     Family(
         "integer_division",
         "RuntimeError",

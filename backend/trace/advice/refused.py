@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import re
 from typing import Final
 
+from backend.trace.advice.failure import Failure
 from backend.trace.source import FILENAME
+from backend.wire.messages import FixRecord
 
 Words = tuple[str | None, str | None]
 """(explanation, suggestion)."""
@@ -127,6 +130,26 @@ def denied(error: BaseException) -> Words:
         if re.search(pattern, line):
             return advice
     return _SYSTEM
+
+
+def without(failure: Failure) -> list[FixRecord]:
+    """The code without what is refused, where that is one word: `model` for `torch.compile(model)`, no workers."""
+    text = failure.text
+    for node in ast.walk(text.tree):
+        if not isinstance(node, ast.Call):
+            continue
+        if ast.unparse(node.func) == "torch.compile" and node.args and _came_through(failure, "torch._dynamo", "torch"):
+            plain = text.of(node.args[0])
+            return [text.fix([(node, plain)], f"{plain}, in line {node.lineno}")]
+        for keyword in node.keywords:
+            if keyword.arg == "num_workers" and _came_through(failure, "torch.utils.data"):
+                return [text.fix([(keyword.value, "0")], f"num_workers=0, in line {node.lineno}")]
+    return []
+
+
+def _came_through(failure: Failure, *modules: str) -> bool:
+    places, _ = _way(failure.error)
+    return any(place == m or place.startswith(f"{m}.") for place in places for m in modules)
 
 
 def _may_be_denied(error: BaseException) -> bool:

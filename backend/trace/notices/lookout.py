@@ -10,8 +10,8 @@ from backend.trace.notices.depth import depth
 from backend.trace.notices.finite import from_gradients, from_loss, is_bad
 from backend.trace.notices.losses import losses
 from backend.trace.notices.modes import Modes
-from backend.trace.notices.training import AT_END, Piling, elsewhere, hidden_write, idle_step, without_gradient
-from backend.trace.notices.updates import Lost, without_update
+from backend.trace.notices.training import AT_END, Piling, beside, elsewhere, hidden_write, idle_step, without_gradient
+from backend.trace.notices.updates import Lost, never_stepped, without_update
 from backend.trace.recorder import Recorder
 from backend.trace.records import Op, Step
 from backend.trace.source import Source
@@ -80,12 +80,15 @@ class Lookout:
         if told is None:
             return
         self._say(self._piling.found(AT_END), told)
+        if self._recorder.from_threads is not None:
+            self._say([beside(self._recorder.from_threads)], told)
         if not self._said & {"not_finite", "gradient_not_finite"}:
             for caution, where in from_gradients(told):
                 self._say([caution], where)
         if not failed:
             calls = self._recorder.module_calls
             self._say(without_gradient(self._recorder, self._namespace, calls, self._source), told)
+            self._say(never_stepped(self._recorder, self._namespace), told)
             self._say(without_update(self._recorder, self._namespace, calls, self._updates), told)
 
     def _remarks(self, told: Told) -> None:

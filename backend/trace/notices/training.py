@@ -132,10 +132,22 @@ def elsewhere(step: Step, source: Source) -> Iterator[Caution]:
             "other_thread",
             f"{len(unseen)} of the nodes that backward went through belong to operations in another thread, which is "
             "not watched: they have gradients, and no values and lines.",
-            "Run in the snippet's own thread what is to be seen in full.",
+            "Call the function itself, without a thread, to see what it computes.",
             step.backward_site,
             level="info",
         )
+
+
+def beside(site: Site) -> Caution:
+    """The snippet has started a thread."""
+    return Caution(
+        "other_thread",
+        "What runs in another thread is not watched: what it computes comes without values on the way and without "
+        "lines.",
+        "Call the function itself, without a thread, to see what it computes.",
+        site,
+        level="info",
+    )
 
 
 def hidden_write(value: Value, site: Site | None, *, leaf: bool) -> Caution:

@@ -41,6 +41,27 @@ class Lost:
                 return
 
 
+def never_stepped(recorder: Recorder, namespace: Mapping[str, Any]) -> Iterator[Caution]:
+    """An optimizer whose parameters got gradients, several times, and that was never told to step."""
+    if recorder.backwards < LEAST:
+        return
+    got = {id(leaf.ref()): leaf for leaf in recorder.leaves.values() if leaf.ref() is not None}
+    for name, optimizer in namespace.items():
+        if not issubclass(type(optimizer), torch.optim.Optimizer):
+            continue
+        leaves = [got[id(p)] for group in optimizer.param_groups for p in group["params"] if id(p) in got]
+        if leaves and all(leaf.written is None for leaf in leaves):
+            yield Caution(
+                "never_stepped",
+                f"backward ran {recorder.backwards} times, and `{name}` never made a step: its parameters are what "
+                "they were at the beginning.",
+                f"Call `{name}.step()` after each backward.",
+                recorder.backward_site,
+                leaves[0],
+            )
+            return
+
+
 def without_update(
     recorder: Recorder, namespace: Mapping[str, Any], called_modules: list[Any], updates: int
 ) -> Iterator[Caution]:
