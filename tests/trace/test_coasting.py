@@ -393,6 +393,38 @@ def test_an_error_that_nobody_watched_is_explained_like_any_other(trace: Any) ->
         assert sampled.answer.steps[-1].values[node.id].shape == operand.shape
 
 
+OFF = {
+    "with": "    with torch.no_grad():\n        w -= torch.ones(3 if i < 207 else 4) * 0.01\n",
+    "a decorator": "    step(torch.ones(3 if i < 207 else 4))\n",
+    "around a call": "    with torch.set_grad_enabled(i == -1):\n        plain(torch.ones(3 if i < 207 else 4))\n",
+}
+
+
+@pytest.mark.parametrize("update", OFF.values(), ids=list(OFF))
+def test_the_second_look_has_gradients_off_where_they_were(trace: Any, update: str) -> None:
+    code = (
+        "w = torch.ones(3, requires_grad=True)\n\n@torch.no_grad()\ndef step(by):\n    w.sub_(by)\n\n"
+        "def plain(by):\n    w.sub_(by)\n\nfor i in range(300):\n    loss = (w * i).sum()\n    loss.backward()\n"
+        f"    w.grad = None\n{update}"
+    )
+    seen, looked = trace(code, trace="every").answer.problem, trace(code, trace="sampled").answer.problem
+    assert seen.family == looked.family == "broadcasting"
+    assert (looked.explanation, looked.suggestion) == (seen.explanation, seen.suggestion)
+    assert [(o.name, o.shape) for o in looked.operands] == [(o.name, o.shape) for o in seen.operands]
+
+
+def test_a_loss_that_nobody_saw_made_is_not_told_to_be_a_leaf(trace: Any) -> None:
+    told = trace(
+        "w = torch.ones(3, requires_grad=True)\nfor i in range(300):\n    with torch.set_grad_enabled(i != 207):\n"
+        "        loss = (w * i).sum()\n    loss.backward()\n    w.grad = None\n",
+        trace="sampled",
+    )
+    problem = told.answer.problem
+    assert (problem.family, problem.line) == ("no_graph", 5)
+    assert "was not watched" in problem.explanation
+    assert "torch.no_grad()" in problem.suggestion
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

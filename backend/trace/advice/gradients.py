@@ -148,6 +148,12 @@ def no_graph(failure: Failure, _match: re.Match[str]) -> Advice | None:
             f"Keep the history: `{copy.kept(names)}`.",
             [operand],
         )
+    if value is not None and value.op is None and value.origin is None:
+        return Advice(
+            f"`{operand.name}` has no graph, and what computed it was not watched.",
+            "Look whether it was computed under `torch.no_grad()`, or from tensors of which none requires a gradient.",
+            [operand],
+        )
     names = [n for n in (failure.name_of(v.ref()) for v in leaves) if n]
     whom = ", ".join(f"`{n}`" for n in names[:4])
     explanation = (
