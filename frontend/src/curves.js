@@ -2,6 +2,7 @@
 
 /** @import {GraphModel, GraphNode, Scalars, Statistics, StepRecord} from "./model.d.ts" */
 
+import { leavesOf } from "./leaves.js";
 import { nodeTitle } from "./stage/card.js";
 
 /**
@@ -228,7 +229,7 @@ export class Curves {
  * @returns {{node: string, name: string}[]} what learns, each with a name of its own
  */
 function parametersOf(graph) {
-  const leaves = [...graph.nodes.values()].filter(({ kind, requires_grad }) => kind === "leaf" && requires_grad).slice(0, PARAMETERS);
+  const leaves = leavesOf(graph.nodes.values()).filter(({ requires_grad }) => requires_grad).slice(0, PARAMETERS);
   const titles = leaves.map(nodeTitle);
   const names = new Set();
   return leaves.map((node, i) => {

@@ -72,6 +72,13 @@ test("parameters of equal names are told apart by their modules", () => {
   assert.deepEqual(curves.of("parameter").map(({ name }) => name), ["net.0.weight", "net.2.weight", "b"]);
 });
 
+test("a leaf that an evaluation reads once more after its update is no other line", () => {
+  const graph = graphOf({ nodes: ["tensor", "updated"].map((op, i) => node(`n${i}`, { kind: "leaf", op, names: ["w"] })), edges: [] });
+  const curves = new Curves();
+  curves.addStep({ index: 0, graph: "g", loss: 1, statistics: () => ({ numel: 1, mean: 2, std: null, nan: 0, inf: 0 }) }, graph);
+  assert.deepEqual(curves.of("parameter").map(({ name }) => name), ["w"]);
+});
+
 test("what never changes, the loop's own counter and the loss under its name are no numbers of the snippet's own", () => {
   const curves = new Curves();
   for (let i = 0; i < 5; i += 1) curves.addScalars(scalars(i, 10 - i, { lr: 0.1, epoch: i, loss: 10 - i, accuracy: i / 5 }, { epoch: i }));

@@ -2,6 +2,7 @@
 
 /** @import {GraphModel, GraphNode, Run, Selection, StepModel} from "../model.d.ts" */
 
+import { leavesOf } from "../leaves.js";
 import { countText, durationText, numberText } from "../number.js";
 import { stepText, turnText } from "../run.js";
 import { nodeTitle } from "../stage/card.js";
@@ -127,7 +128,7 @@ function overview(subject) {
   const { run, graph, step, onSelect } = subject;
   const nodes = [...graph.nodes.values()];
   const count = (/** @type {(node: GraphNode) => boolean} */ test) => nodes.filter(test).length;
-  const leaves = nodes.filter((node) => node.kind === "leaf");
+  const leaves = leavesOf(nodes);
   const numbers = leaves.reduce((sum, node) => sum + (step.values.get(node.id)?.numel ?? 0), 0);
   const breaks = count((node) => node.kind === "break");
   return html`
