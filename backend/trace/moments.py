@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -112,19 +113,29 @@ def exact(flat: Array, near: float = math.nan) -> Array:
     return row
 
 
-def of_each(flat: Array, counts: Array) -> Array:
+@lru_cache(maxsize=8)
+def _runs(counts: tuple[int, ...]) -> tuple[Array, Array, Array, Array]:
+    """Of runs that lie one behind the other: where each starts, its length, one less, and of each element its run.
+
+    Kept, because in a loop they are the same in each step.
+    """
+    lengths = np.array(counts)
+    return np.append(0, np.cumsum(lengths)[:-1]), lengths, lengths - 1, np.repeat(np.arange(len(counts)), lengths)
+
+
+def of_each(flat: Array, counts: tuple[int, ...]) -> Array:
     """The statistics of each run of `counts` elements of `flat`: [len(counts), STATISTICS], float64."""
-    starts = np.append(0, np.cumsum(counts)[:-1])
+    starts, lengths, one_less, rows = _runs(counts)
     block = np.zeros((len(counts), STATISTICS))
     if np.isfinite(flat).all():
         block[:, 0] = np.minimum.reduceat(flat, starts)
         block[:, 1] = np.maximum.reduceat(flat, starts)
         wide = flat.astype(np.float64)
-        mean = np.add.reduceat(wide, starts) / counts
+        mean = np.add.reduceat(wide, starts) / lengths
         block[:, 2] = mean
-        wide -= np.repeat(mean, counts)
-        spread = np.add.reduceat(wide * wide, starts)
-        block[:, 3] = np.where(counts > 1, np.sqrt(spread / (counts - 1)), np.nan)
+        wide -= mean[rows]
+        wide *= wide
+        block[:, 3] = np.sqrt(np.add.reduceat(wide, starts) / one_less)  # 0 / 0, of a single element, is NaN
         return block
     for row, (start, count) in enumerate(zip(starts, counts, strict=True)):
         block[row] = exact(flat[start : start + count])

@@ -54,8 +54,8 @@ def reduce_small(batch: list[Small]) -> None:
 
 
 def _reduce_alike(batch: list[Small], flat: Array, *, wide: bool) -> None:
-    counts = [layout.numel for _, layout, _ in batch]
-    rows = of_each(flat, np.array(counts)).astype(flat.dtype).tobytes()
+    counts = tuple([layout.numel for _, layout, _ in batch])
+    rows = of_each(flat, counts).astype(flat.dtype).tobytes()
     values, size = flat.tobytes(), flat.itemsize
     width = STATISTICS * size
     row = start = 0

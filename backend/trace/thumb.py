@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ THUMB: Final = 32
 """Largest side of a thumbnail, in cells; it never has more cells than `preview` allows values."""
 
 
+@cache
 def cells(height: int, width: int, side: int) -> tuple[int, int]:
     """Rows and columns of the thumbnail of a [height, width] matrix: at most `side` * `side` cells."""
     room = side * side
