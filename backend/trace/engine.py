@@ -50,7 +50,9 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
         coasting.backward()
         if coasting.off:
             result = engine(outputs, *args, **kwargs)
-            coasting.passed(_number(outputs[0]))
+            with recorder.paused():  # the snippet may have modes of its own
+                loss = _number(outputs[0])
+            coasting.passed(loss)
             return result
     roots = [o for o in outputs if isinstance(o, torch.Tensor) and o.requires_grad]
     if any(node.leaf is None and node.op is not None for node in recorder.step.engine):

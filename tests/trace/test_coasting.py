@@ -445,3 +445,25 @@ def test_an_error_of_any_kind_ends_a_loop_that_nobody_watched_as_it_is(trace: An
     assert told.answer.problem.line in (5, 6)
     assert "".join(o.text for o in told.answer.output).count("once") == 207
     assert [s.index for s in told.answer.scalars] == sorted({s.index for s in told.answer.scalars})
+
+
+HEARING = """
+from torch.utils._python_dispatch import TorchDispatchMode
+heard = []
+class Hears(TorchDispatchMode):
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        heard.append(str(func))
+        return func(*args, **(kwargs or {}))
+with Hears():
+    for i in range(40):
+"""
+
+
+def test_a_mode_of_the_learners_own_does_not_hear_the_losses_being_read(
+    trace: Any, coasted: list[float | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "is_sampled", SPARSE["pairs"])
+    told = trace(START + HEARING + STEP.replace("    ", "        "), trace="sampled")
+    assert len(coasted) > 10
+    assert "aten.tanh.default" in told.namespace["heard"]
+    assert "aten._local_scalar_dense.default" not in told.namespace["heard"]

@@ -245,3 +245,26 @@ def test_of_a_long_sampled_run_every_printed_number_is_told(trace: Any) -> None:
         trace="sampled",
     )
     assert [s.values.get("seen") for s in told.answer.scalars] == [i if i % 3 == 0 else None for i in range(300)]
+
+
+RESUMED = """
+w = torch.tensor(1.0, requires_grad=True)
+
+def training():
+    while True:
+        (w * 2).backward()
+        w.grad = None
+        yield
+
+trained = training()
+for first in range(3):
+    next(trained)
+for second in range(2):
+    next(trained)
+trained.close()
+"""
+
+
+def test_a_loop_in_a_generator_is_inside_the_loop_that_goes_on_with_it(trace: Any) -> None:
+    told = trace(RESUMED)
+    assert [s.loops for s in told.answer.scalars] == [*({"first": i} for i in range(3)), {"second": 0}, {"second": 1}]
