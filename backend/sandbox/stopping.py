@@ -32,6 +32,11 @@ GRACE_SECONDS: Final = {"cpu": 0.5, "wall": 0.5, "cancelled": 0.05}
 """How long the main thread may take to notice, by reason."""
 FINISH_SECONDS: Final = {"cpu": 2.0, "wall": 2.0, "cancelled": 0.05}
 """How long it may then take to send what there is."""
+CROWDED: Final = 4
+"""A run that is out of CPU time has these seconds in CPU time, and on the clock at most as many times that: where
+many share a core, a second on the clock is little."""
+GLANCE_SECONDS: Final = 0.01
+"""The least that is slept between two looks at the CPU time."""
 
 REASONS: Final = {
     signal.SIGPROF: "cpu",
@@ -94,9 +99,9 @@ class Stopper:
         """The watchdog's life."""
         signal.pthread_sigmask(signal.SIG_BLOCK, REASONS)
         reason = self._await_reason()
-        self._sleep(GRACE_SECONDS[reason])
+        self._wait(reason, GRACE_SECONDS[reason])
         if self.line() is None or self._sender.busy:  # it is in the entry's hands, which is sending what there is
-            self._sleep(FINISH_SECONDS[reason])
+            self._wait(reason, FINISH_SECONDS[reason])
         line = self.line()
         _tell_line(line)
         self._sender.take_over()
@@ -115,13 +120,17 @@ class Stopper:
                     self._reason = self._reason or REASONS[signal.Signals(number)]
                     return self._reason
 
-    def _sleep(self, seconds: float) -> None:
-        """Sleep, but not on after the server has cancelled the run."""
-        end = time.monotonic() + seconds
+    def _wait(self, reason: str, seconds: float) -> None:
+        """Sleep for so long on the clock of the reason, but not on after the server has cancelled the run."""
+        of_cpu = reason == "cpu"
+        spent = time.process_time() + seconds
+        end = time.monotonic() + seconds * (CROWDED if of_cpu else 1)
         while (left := end - time.monotonic()) > 0:
-            if not select.select([self._wake_read], [], [], left)[0]:
+            unspent = spent - time.process_time() if of_cpu else left
+            if unspent <= 0:
                 return
-            if signal.SIGTERM in os.read(self._wake_read, 64):
+            woken = select.select([self._wake_read], [], [], min(left, max(unspent, GLANCE_SECONDS)))[0]
+            if woken and signal.SIGTERM in os.read(self._wake_read, 64):
                 end = min(end, time.monotonic() + GRACE_SECONDS["cancelled"])
 
     def line(self) -> int | None:

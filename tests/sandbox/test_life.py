@@ -232,10 +232,11 @@ while True:
 
 
 @pytest.mark.parametrize("source", [SENDING, "while True:\n    pass"], ids=["while it sends", "at a line"])
-async def test_the_last_words_of_a_run_out_of_time_are_heard_to_the_end(source: str) -> None:
-    """However often it is told to stop meanwhile."""
+@pytest.mark.parametrize("entry", ["Entry", "Crowded"])
+async def test_the_last_words_of_a_run_out_of_time_are_heard_to_the_end(source: str, entry: str) -> None:
+    """However often it is told to stop meanwhile, and however long it waits for a core."""
     limits = replace(PATIENT, cpu_seconds=BRIEF.cpu_seconds)
-    sandbox = Sandbox(entry="tests.sandbox.unhurried:Entry", warm_children=2, limits=limits)
+    sandbox = Sandbox(entry=f"tests.sandbox.unhurried:{entry}", warm_children=2, limits=limits)
     await sandbox.start()
     try:
         for _ in range(2):

@@ -17,6 +17,8 @@ SECONDS = 0.6
 class Entry(PlainEntry):
     """Before it is done, it tells how it finishes."""
 
+    cpu_seconds, idle_seconds = SECONDS, 0.0
+
     def run(self, job: bytes, send: Callable[[bytes], None], whole: AbstractContextManager[None]) -> None:
         """Run the source, and put many small messages before `done`."""
         last: list[bytes] = []
@@ -28,8 +30,15 @@ class Entry(PlainEntry):
                 send(frame)
 
         super().run(job, sent, whole)
-        end = time.process_time() + SECONDS
+        time.sleep(self.idle_seconds)
+        end = time.process_time() + self.cpu_seconds
         while time.process_time() < end:
             send(msgspec.msgpack.encode({"type": "finishing"}))
             sum(range(20_000))
         send(last[0])
+
+
+class Crowded(Entry):
+    """As on a core that others have: it takes little CPU time, and more on the clock than a run has to finish."""
+
+    cpu_seconds, idle_seconds = 0.01, 3.0
