@@ -7,6 +7,8 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
 from tests.browser.screen import EXPRESSION
+from tests.browser.test_accessible import FAILING
+from tests.browser.test_live import ENDLESS, at_least, start
 
 PARTS = ("header.bar", ".editor-panel", ".output-panel", "#stage", ".inspector-panel", "#timeline")
 
@@ -95,6 +97,30 @@ def test_running_moves_no_panel(open_page: Open) -> None:
     assert strip[: len(before)] == strip[len(before) :]
 
 
+SAMPLE = """parts => {
+  window.seen = new Set();
+  const look = () => {
+    const rect = part => {
+      const { left, right, top, bottom } = document.querySelector(part).getBoundingClientRect();
+      return [left, part === "#timeline" ? "" : right, top, bottom].map(Math.round);
+    };
+    window.seen.add(JSON.stringify(parts.map(rect)));
+    window.sampling = requestAnimationFrame(look);
+  };
+  look();
+}"""
+"""Where the parts are, at each frame. The timeline alone makes room: for the curves, when there are some."""
+
+
+def test_nothing_moves_from_the_click_through_a_live_run_to_its_end(open_page: Open) -> None:
+    screen = open_page(EXPRESSION)
+    screen.page.evaluate(SAMPLE, [*PARTS, ".run-slot", ".control"])
+    at_least(start(screen, ENDLESS), 20)
+    screen.page.locator("#stop").click()
+    screen.wait()
+    assert screen.page.evaluate("[...window.seen].length") == 1, screen.page.evaluate("[...window.seen]")
+
+
 def test_phone_shows_stage_and_one_panel_at_a_time(open_page: Open) -> None:
     screen = open_page(EXPRESSION, width=390, height=844)
     assert screen.page.evaluate("document.documentElement.scrollWidth") == 390
@@ -144,10 +170,44 @@ def test_picture_of_the_run_before_is_faint_while_the_next_is_awaited(open_page:
     expect(screen.page.locator(".stage-svg")).to_have_css("opacity", "1")
 
 
-def test_no_text_is_smaller_than_11_pixels(open_page: Open) -> None:
-    screen = open_page(EXPRESSION, width=1280, height=720)
-    script = """() => [...document.querySelectorAll("body *")]
-        .filter(e => e.checkVisibility() && !e.closest("svg, .katex") && parseFloat(getComputedStyle(e).fontSize) < 11)
-        .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
-        .map(e => e.outerHTML.slice(0, 80))"""
-    assert screen.page.evaluate(script) == []
+FITTING = """X = torch.linspace(-1, 1, 10).reshape(10, 1)
+y = 2 * X + 1
+w = torch.zeros(1, 1, requires_grad=True)
+b = torch.zeros(1, requires_grad=True)
+for epoch in range(4):
+    loss = ((X @ w + b - y) ** 2).mean()
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.3 * w.grad
+        b -= 0.3 * b.grad
+    w.grad, b.grad = None, None
+"""
+"""Too tall to be seen whole on most screens: it is shown in the smallest size of a first view."""
+
+TINY = """() => {
+  const scale = document.querySelector(".world").getCTM().a;
+  const told = e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+  const size = e => parseFloat(getComputedStyle(e).fontSize) * (e.closest(".world") ? scale : 1);
+  return [...document.querySelectorAll("body *")]
+    .filter(e => told(e) && !e.closest(".katex") && e.checkVisibility({ visibilityProperty: true }) && size(e) < 10.99)
+    .map(e => `${size(e).toFixed(1)}: ${e.outerHTML.slice(0, 80)}`);
+}"""
+"""Texts of less than 11 pixels, as large as they are seen. The formulas have indices."""
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (768, 1024), (1280, 720), (2560, 1440)])
+def test_no_text_is_smaller_than_11_pixels(open_page: Open, width: int, height: int) -> None:
+    screen = open_page(FITTING, width=width, height=height)
+    assert screen.page.locator(".world text").count() > 10
+    assert screen.page.evaluate(TINY) == []
+    screen.page.get_by_role("button", name="search").click()
+    screen.page.keyboard.type("w")
+    screen.page.get_by_role("button", name="colour by").click()
+    screen.page.get_by_role("radio", name="gradient norm").check()
+    assert screen.page.evaluate(TINY) == []
+    screen.node("w").dispatch_event("click")
+    assert screen.page.evaluate(TINY) == []
+    screen.run(FAILING)
+    assert screen.page.evaluate(TINY) == []
+    screen.page.get_by_role("button", name="Present").click()
+    assert screen.page.evaluate(TINY) == []

@@ -7,7 +7,7 @@ import { svg, text } from "./svg.js";
 import { textWidth } from "./text.js";
 
 const SIGNS = { "": "", vanishing: "\u25bd ", exploding: "\u25b2 ", zero: "", odd: "\u26a0 " };
-const BADGE = { height: 20, type: 12 };
+const BADGE = { height: 20, type: 13 };
 
 /**
  * @param {number} level 0 to 1
@@ -44,7 +44,7 @@ function tintNode(element, width, figure) {
   const wide = textWidth(words, BADGE.type) + 14;
   element.append(svg("g", { class: `badge ${figure.alarm}`, transform: `translate(${width - wide - 10} ${-BADGE.height / 2})` },
     svg("rect", { width: wide, height: BADGE.height, rx: BADGE.height / 2 }),
-    text("badge-text", wide / 2, 14, words, "middle")));
+    text("badge-text", wide / 2, 14.5, words, "middle")));
 }
 
 /**
