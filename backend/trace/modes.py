@@ -92,6 +92,9 @@ class FunctionMode(TorchFunctionMode):
         call = recorder.call = Call(name, site, recorder.count, recorder.count, direct)
         try:
             out = func(*args, **kwargs) if kwargs else func(*args)
+        except BaseException:
+            call.failed = True
+            raise
         finally:
             recorder.call = outer
             call.last = recorder.count

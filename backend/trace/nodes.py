@@ -66,7 +66,7 @@ class Describer:
         return (
             self._loss,
             op.info,
-            None if call is None else (call.name, call.last - call.first == 1, call.custom),
+            None if call is None else (call.name, call.last - call.first == 1, call.custom, call.failed),
             None if site is None else (id(site[0]), site[1]),
             op.grad_fn,
             op.grad_enabled,
@@ -178,7 +178,7 @@ def _name(op: Op) -> str:
         return "tensor"
     call = op.call
     whole = call is not None and (op.info is RETURNED or call.last - call.first == 1)
-    if call is not None and whole and call.name and not call.name.startswith("_"):
+    if call is not None and whole and not call.failed and call.name and not call.name.startswith("_"):
         return call.name
     if packet == "_local_scalar_dense":
         return "item"  # float(t) and int(t), which come from C

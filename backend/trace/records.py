@@ -166,6 +166,8 @@ class Call(Struct, eq=False):
     """Written by the learner, not by a torch module on their behalf."""
     custom: bool = False
     """`apply` of an autograd.Function: its ops run without autograd, its own backward stands for all of them."""
+    failed: bool = False
+    """It raised: an op of its that ran before is not what the learner wrote."""
 
     __repr__ = object.__repr__
 

@@ -113,3 +113,10 @@ def test_only_a_layer_that_can_be_told_apart_is_remade(trace: Any) -> None:
     assert trace(twice).answer.problem.fixes == []
     named = "n = 10\na = nn.Linear(n, 5)\nx = torch.ones(3, 8)\na(x)"
     assert trace(named).answer.problem.fixes == []
+
+
+def test_what_a_failed_call_ran_before_it_failed_goes_by_its_own_name(trace: Any) -> None:
+    answer = trace("x = torch.ones(4)\nh = torch.ones(3, 2)\ny = x @ h\n").answer
+    made = [node.op for node in answer.graphs[0].nodes if node.kind == "op"]
+    assert answer.status == "error"
+    assert made == ["unsqueeze"]
