@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.browser.screen import Screen
 from tests.programs import chromium
 from tests.serving import Served
+
+PATIENCE = 30_000
+"""Milliseconds that an expectation may take to come true, on a machine that has other things to do."""
 
 ABSENT = (
     "WebUIOmniboxPopup",
@@ -48,6 +51,7 @@ FLAGS = (
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """For one module: while it is there, its event loop counts as running, and no other test's can."""
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         yield launched

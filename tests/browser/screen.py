@@ -99,6 +99,10 @@ class Screen:
         """Until the run is over and drawn."""
         self.page.wait_for_function(SETTLED, timeout=60_000)
 
+    def wait_for_inspector(self) -> None:
+        """Until it shows the moment, to which it is brought every 150 ms: the page's timers go off in their order."""
+        self.page.evaluate("() => new Promise(done => setTimeout(done, 200))")
+
     def type(self, code: str) -> None:
         """Put the code into the editor, in place of what is there, as a paste would."""
         if not self.page.locator(".editor-panel").is_visible():

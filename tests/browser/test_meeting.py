@@ -104,7 +104,7 @@ def test_inspector_keeps_the_room_of_what_has_not_come(open_page: Open) -> None:
     texts = []
     for event in range(events(screen)):
         goto(screen, event)
-        screen.page.wait_for_timeout(200)
+        screen.wait_for_inspector()
         addition = screen.page.locator("[data-addition]")
         if addition.count() and "h" in screen.page.locator(".inspector-panel h2 .name").inner_text():
             heights.add(addition.evaluate("e => e.offsetHeight"))

@@ -429,7 +429,7 @@ def test_inspector_tells_what_has_come_so_far(open_page: Open) -> None:
     seen = []
     for event in range(3, 11):
         goto(screen, event)
-        screen.page.wait_for_timeout(200)
+        screen.wait_for_inspector()
         said = inspector.locator(".sum, [data-ahead]").all_text_contents()
         seen.append(" ".join(" ".join(said).replace("\u00a0", " ").split()))
     assert "1.0 + ? + ? = ?" in seen
