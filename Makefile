@@ -32,7 +32,7 @@ run: $(VENV)/run.stamp
 
 test: check
 	@sh tools/programs.sh $(BIN)/python
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-ops: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n auto tests/trace/test_torch_ops.py --all-ops

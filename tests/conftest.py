@@ -39,6 +39,13 @@ def entry() -> Entry:
     return made
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: a test in the browser or in the sandbox waits about as much."""
+    cores = os.cpu_count() or 1
+    return cores + (cores + 1) // 2
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of torch's own databases `tests/trace/test_torch_ops.py` goes through."""
     parser.addoption("--all-ops", action="store_true", help="every sample of every op and module, not a few of each")
