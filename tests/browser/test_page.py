@@ -151,6 +151,21 @@ def test_phone_shows_the_graph_alone_first_and_all_of_the_first_example(open_pag
     assert screen.fact("grad_fn") == "MulBackward0"
 
 
+@pytest.mark.parametrize(("width", "height"), [(844, 390), (667, 375)])
+def test_phone_on_its_side_has_the_panel_beside_the_graph(open_page: Open, width: int, height: int) -> None:
+    screen = open_page(FITTING, width=width, height=height)
+    assert screen.page.evaluate("document.documentElement.scrollWidth") == width
+    (stage,), (editor,), (timeline,) = (screen.rects(part) for part in ("#stage", ".editor-panel", "#timeline"))
+    assert stage["bottom"] - stage["top"] > 180
+    assert stage["right"] <= editor["left"]
+    assert max(stage["bottom"], editor["bottom"]) <= timeline["top"]
+    assert timeline["bottom"] <= height
+    (last,), (first,) = screen.rects("[data-tab=charts]"), screen.rects("#present")
+    assert last["right"] <= first["left"]
+    screen.page.get_by_role("button", name="Graph", exact=True).click()
+    assert screen.rects("#stage")[0]["right"] == width
+
+
 def test_phone_that_shows_the_graph_alone_turns_to_the_code_when_it_fails(open_page: Open) -> None:
     screen = open_page(width=390, height=844)
     screen.type("x = torch.ones(2) @ torch.ones(3)")
