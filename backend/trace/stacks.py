@@ -23,7 +23,10 @@ FEW: Final = 8
 """Below this many, a stack's calls cost more than those for each."""
 
 STACK: Final = 1 << 17
-"""Elements of a stack."""
+"""Elements of a stack: with what it is copied from, it stays in the processor's cache for all that is asked of it."""
+
+_buffer: Final = torch.empty(max(STACK, LONG), dtype=torch.float32)
+"""Every stack of float32 in turn: memory that is asked for anew is anew cleared by the system, page by page."""
 
 Entry = list[Any]
 """[what a tensor is, its summary]: the second is None as long as it waits."""
@@ -114,7 +117,7 @@ class Stacks:
             yield from self._told()
 
     def _reduce(self, runs: list[Run], numel: int) -> None:
-        stack = torch.stack([run.lying() for run in runs]).view(len(runs), numel).to(torch.float32)
+        stack = _stacked(runs, numel)
         array = stack.numpy()
         found = stack.amin(1).numpy(), stack.amax(1).numpy(), stack.sum(1).numpy(), np.vecdot(array, array)
         wanted: dict[Look, tuple[list[int], list[Shown]]] = {}
@@ -125,10 +128,16 @@ class Stacks:
                 all_shown.append(shown)
         first = len(self._rows)
         for look, (places, all_shown) in wanted.items():
-            part = stack if len(places) == len(runs) else stack[places]
-            self._thumbs.append(([first + row for row in places], all_shown, thumbnails(part, look, self._side)))
+            self._thumbs.append(([first + row for row in places], all_shown, self._thumbnails(stack, places, look)))
         self._found.append((len(runs), numel, found))
         self._rows += runs
+
+    def _thumbnails(self, stack: torch.Tensor, rows: list[int], look: Look) -> Array:
+        """Of some rows, or of all: to leave out a few would be to copy the others."""
+        if len(rows) * 2 < len(stack):
+            return thumbnails(stack[rows], look, self._side)
+        # a copy: what is small enough to be its own thumbnail lies in the stack
+        return thumbnails(stack, look, self._side)[rows]
 
     def _told(self) -> Iterator[Told]:
         counts = np.repeat([numel for _, numel, _ in self._found], [height for height, _, _ in self._found])
@@ -150,3 +159,14 @@ class Stacks:
                     cut = thumbnail(matrix(strange[row], shown[0][1].look), self._side, finite=False)
                     payload = statistics[row].tobytes() + cut.astype(np.float32).tobytes()
                 yield shown, sides, payload
+
+
+def _stacked(runs: list[Run], numel: int) -> torch.Tensor:
+    """[runs, numel] as float32, for as long as no other is asked for."""
+    rows = [run.lying() for run in runs]
+    count = len(rows)
+    if runs[0].layout.dtype is not torch.float32:
+        return torch.stack(rows).view(count, numel).to(torch.float32)
+    stack = _buffer[: count * numel]
+    torch.stack(rows, out=stack.view(count, *rows[0].shape))
+    return stack.view(count, numel)

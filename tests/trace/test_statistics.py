@@ -160,7 +160,7 @@ def test_long_tensors_are_taken_in_pieces(elements: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.bool], ids=str)
-@pytest.mark.parametrize("shape", [(100,), (33, 16), (2, 64, 96)])
+@pytest.mark.parametrize("shape", [(100,), (33, 16), (2, 64, 96), (20, 8, 8)])
 def test_many_of_a_shape_are_as_good_as_each(shape: tuple[int, ...], dtype: torch.dtype) -> None:
     """More than one stack of them, strange ones between plain ones, and each also as a view of another shape."""
     generator = torch.Generator().manual_seed(len(shape))
