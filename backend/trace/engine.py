@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from types import MethodType
 from typing import Any
 
 import torch
@@ -177,10 +178,10 @@ class _Watch:
             changed = {id(value.op or value) for value in self.recorder.hooked}
             for node in nodes.values():
                 node.arrivals += 2 * (id(node.op or node.leaf) in changed)
-        left = self._left
+        left = self._leaving()
         for raw, node in nodes.items() if hooked else ():
             if node.leaf is None:
-                raw.register_hook(partial(left, node))
+                raw.register_hook(MethodType(left, node))
                 continue
             if node.arrivals > 1:
                 self.handles.append(raw.register_prehook(partial(self._entered, node)))
@@ -205,20 +206,24 @@ class _Watch:
         stack.append((raw, node))
         return node
 
-    def _left(self, node: EngineNode, grad_inputs: Grads, grad_outputs: Grads) -> None:
-        """A hook: the engine has run a node."""
-        if self.over:
-            return
-        happened, add, site = self._happened, self._add, self.site
-        happened((BACKWARD, node, site))
-        if node.arrivals > 1:
-            for output, grad in enumerate(grad_outputs):
-                if grad is not None:
-                    add((GRAD, node, output), grad, silent=self.silent)
-        for place, (grad, (following, _)) in enumerate(zip(grad_inputs, node.nexts, strict=False)):
-            if grad is not None and following is not None:
-                happened((BACKWARD, (node, place), site))
-                add((EDGE_GRAD, node, place), grad, silent=self.silent)
+    def _leaving(self) -> Callable[[EngineNode, Grads, Grads], None]:
+        """What becomes a hook of each node, by being its method: the engine has run it."""
+        happened, add, site, silent = self._happened, self._add, self.site, self.silent
+
+        def left(node: EngineNode, grad_inputs: Grads, grad_outputs: Grads) -> None:
+            if self.over:
+                return
+            happened((BACKWARD, node, site))
+            if node.arrivals > 1:
+                for output, grad in enumerate(grad_outputs):
+                    if grad is not None:
+                        add((GRAD, node, output), grad, silent=silent)
+            for place, (grad, (following, _)) in enumerate(zip(grad_inputs, node.nexts, strict=False)):
+                if grad is not None and following is not None:
+                    happened((BACKWARD, (node, place), site))
+                    add((EDGE_GRAD, node, place), grad, silent=silent)
+
+        return left
 
     def _entered(self, node: EngineNode, grad_outputs: Grads) -> None:
         """A hook: the sum for a leaf is about to be added to its gradient."""

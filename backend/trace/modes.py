@@ -18,7 +18,8 @@ from backend.trace.records import Call, OpInfo
 from backend.trace.source import FILENAME, learner_frame, learner_site
 from backend.trace.writes import targets
 
-_INFOS: dict[Any, OpInfo] = {}
+_INFOS: dict[int, OpInfo] = {}
+"""By id: an OpOverload is hashed by a function of Python's."""
 
 _DOORS = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr", "storage", "untyped_storage"})
 """Functions that give away the memory of a tensor: what is written there, nobody sees."""
@@ -57,9 +58,9 @@ class ForwardMode(TorchDispatchMode):
         recorder = self.recorder
         if recorder.suspended:
             return func(*args, **(kwargs or {}))
-        info = _INFOS.get(func)
+        info = _INFOS.get(id(func))
         if info is None:
-            info = _INFOS[func] = OpInfo(func)
+            info = _INFOS[id(func)] = OpInfo(func)
         if info.writes:
             recorder.before_write(targets(info, args, kwargs or {}))
         out = info.run(*args, **kwargs) if kwargs else info.run(*args)
@@ -81,6 +82,8 @@ class FunctionMode(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
         if name in _APART:
+            if name == "__get__" and func.__self__ is not _DATA:
+                return func(*args)
             return self._apart(name, func, args, kwargs or {})
         caller = sys._getframe(1)
         frame = caller if caller.f_code.co_filename is FILENAME else _past_overrides(caller, func)
@@ -143,8 +146,6 @@ class FunctionMode(TorchFunctionMode):
 
     def _get(self, func: Any, args: Any) -> Any:
         """`w.data` is w by another door: what is written through it is written to w."""
-        if getattr(func, "__self__", None) is not _DATA:
-            return func(*args)
         recorder = self.recorder
         recorder.suspended += 1
         try:

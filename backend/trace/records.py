@@ -107,6 +107,7 @@ class OpInfo:
         "lists",
         "makes",
         "outs",
+        "overload",
         "packet",
         "run",
         "shares",
@@ -117,6 +118,8 @@ class OpInfo:
 
     def __init__(self, func: Any) -> None:
         schema = func._schema
+        self.overload = func
+        """Kept, so that nothing else is ever where it is."""
         self.run: Callable[..., Any] = func._op if type(func) is torch._ops.OpOverload else func
         """The op itself: an OpOverload only calls on, and that is a call more for each op."""
         self.packet: str = schema.name.split("::")[-1]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 import torch
 
 from backend.trace import stepping
 from backend.trace.batches import watch_loaders
-from backend.trace.records import Call
+from backend.trace.records import Call, EngineNode
 from backend.trace.source import FILENAME, learner_site
 from backend.trace.states import watch_states
 from backend.trace.watching import active
@@ -23,6 +25,7 @@ def install(run_backward: Callable[..., Any]) -> None:
     _wrap_functions()
     _wrap_modules()
     _wrap_threads()
+    _wrap_hooks()
     watch_loaders(active)
     watch_states(active)
     stepping.install()
@@ -105,3 +108,19 @@ def _wrap_modules() -> None:
         return out
 
     torch.nn.Module.__call__ = call  # type: ignore[method-assign]  # same signature, watched
+
+
+def _wrap_hooks() -> None:
+    """A hook that is a node's of the recorder gets no handle: making those takes longer than all else about hooking."""
+    mixin = torch.autograd.function._HookMixin
+    plain = mixin._register_hook
+
+    def register_hook(hooks: OrderedDict[Any, Any] | None, hook: Any) -> tuple[OrderedDict[Any, Any], Any]:
+        if type(hook) is not MethodType or type(hook.__self__) is not EngineNode:
+            return plain(hooks, hook)  # type: ignore[no-any-return,no-untyped-call]  # torch annotates nothing of it
+        if hooks is None:
+            hooks = OrderedDict()
+        hooks[hook.__func__] = hook  # one for each backward; torch's own keys are numbers
+        return hooks, None
+
+    mixin._register_hook = staticmethod(register_hook)  # type: ignore[method-assign]  # as it is in torch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from time import thread_time
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,13 +18,22 @@ from backend.trace.telling import Outbox
 PARTS: Final[dict[str, tuple[tuple[type, str], ...]]] = {
     "snippet": ((Session, "_execute"),),
     "setup": ((Session, "_prepare"), (Session, "_compile")),
-    "hooks": ((_Watch, "walk"), (_Watch, "finish"), (_Watch, "_left"), (_Watch, "_entered"), (_Watch, "_accumulated")),
+    "hooks": (
+        (_Watch, "walk"),
+        (_Watch, "finish"),
+        (_Watch, "_leaving"),
+        (_Watch, "_entered"),
+        (_Watch, "_accumulated"),
+    ),
     "summaries": ((Summariser, "add"), (Summariser, "flush"), (Summariser, "take")),
     "names": ((Names, "resolve"),),
     "graph": ((Builder, "messages"),),
     "encoding": ((Outbox, "send"),),
 }
 """`snippet` is the learner's own code with the modes around it."""
+
+MAKERS: Final = frozenset({"_leaving"})
+"""Functions that make the one to be timed."""
 
 
 class Split:
@@ -45,7 +55,8 @@ class Split:
             for owner, name in places:
                 plain = vars(owner)[name]
                 self._kept.append((owner, name, plain))
-                setattr(owner, name, self._timed(part, plain))
+                timed = partial(self._timed, part)
+                setattr(owner, name, self._making(timed, plain) if name in MAKERS else timed(plain))
         return self
 
     def __exit__(
@@ -53,6 +64,12 @@ class Split:
     ) -> None:
         for owner, name, plain in self._kept:
             setattr(owner, name, plain)
+
+    def _making(self, timed: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., Any]:
+        def making(*args: Any) -> Any:
+            return timed(plain(*args))
+
+        return making
 
     def _timed(self, part: str, plain: Callable[..., Any]) -> Callable[..., Any]:
         inside = self._inside

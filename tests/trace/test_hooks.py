@@ -113,3 +113,20 @@ def test_a_function_of_one_result_stands_where_it_was_called(trace: Any) -> None
         "def f(x):\n    y = Twice.apply(x)\n    return y.sum()\nf(x).backward()",
     )
     assert told.node("y").line == 10
+
+
+def test_hooks_of_the_snippets_own_on_a_node_come_and_go(trace: Any) -> None:
+    told = trace(
+        "w = torch.tensor(2.0, requires_grad=True)\n"
+        "y = w * 3\n"
+        "seen = []\n"
+        "y.grad_fn.register_hook(lambda inputs, outputs: seen.append('first'))\n"
+        "y.backward(retain_graph=True)\n"
+        "handle = y.grad_fn.register_hook(lambda inputs, outputs: seen.append('second'))\n"
+        "y.backward(retain_graph=True)\n"
+        "handle.remove()\n"
+        "y.backward()\n"
+    )
+    assert told.answer.problem is None
+    assert told.namespace["seen"] == ["first", "first", "second", "first"]
+    assert [len(step.edge_grads) for step in told.answer.steps] == [1, 1, 1]
