@@ -12,8 +12,11 @@ const FITTED = 1.3;
 export const FIRST_SCALE = 0.85;
 /** Below this scale small text is left out: who looks for a thing by its name wants to see it closer. */
 export const LEGIBLE = 0.42;
-/** Presented to a hall: the least and the most of a fitted picture; one of which a part is seen first is larger. */
-const PRESENTED = { least: 1.1, part: 1.4, most: 2.4, margin: 26 };
+/**
+ * Presented to a hall: the least and the most of a fitted picture; one of which a part is seen first is larger. All of
+ * them on a stage of so many pixels; a wider one is no larger on the wall, so its pixels are smaller.
+ */
+const PRESENTED = { least: 1.1, part: 1.4, most: 2.4, width: 940, margin: 26 };
 /** Of a view that goes along with the playback, in milliseconds. */
 const GLIDE = 350;
 /** At the right stand the tools and below the legend, on a narrow page the tools alone below. */
@@ -93,7 +96,7 @@ export class Viewport {
    */
   scaleFor(bounds) {
     const { roomX, roomY } = this.#room();
-    const most = this.#size().presented ? PRESENTED.most : FITTED;
+    const most = this.#size().presented ? Math.min(this.#onWall(PRESENTED.most), NEAREST) : FITTED;
     return Math.min(roomX / bounds.width, roomY / bounds.height, most);
   }
 
@@ -112,11 +115,16 @@ export class Viewport {
   }
 
   #readable() {
-    return this.#size().presented ? PRESENTED.least : FIRST_SCALE;
+    return this.#size().presented ? this.#onWall(PRESENTED.least) : FIRST_SCALE;
   }
 
   #partial() {
-    return this.#size().presented ? PRESENTED.part : FIRST_SCALE;
+    return this.#size().presented ? this.#onWall(PRESENTED.part) : FIRST_SCALE;
+  }
+
+  /** @param {number} scale that is meant @returns {number} that looks like it on a wall */
+  #onWall(scale) {
+    return scale * Math.max(1, this.#size().width / PRESENTED.width);
   }
 
   /**
