@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
@@ -58,14 +56,18 @@ def test_each_step_says_in_which_turn_of_which_loops_it_is(open_page: Open) -> N
         assert text.startswith(f"Step {step} of 12, {turn}, loss")
 
 
-def test_validation_between_two_steps_is_in_a_turn_of_its_own(open_page: Open) -> None:
-    """The group at that place is a module in the structure before: its header must not stay."""
+def test_validation_after_an_epoch_is_beside_its_last_batch(open_page: Open) -> None:
+    """There the module is closed, which is open in the steps before and after: its header must not stay."""
     screen = open_page(NESTED)
-    header = screen.page.locator(".frame-header").first
-    go_to(screen, 3)
+    header = screen.page.locator(".frame-header")
+    go_to(screen, 2)
     expect(header).to_have_attribute("data-name", "Sequential")
+    go_to(screen, 3)
+    expect(header).to_have_count(0)
+    expect(screen.node("loss")).to_be_visible()
+    expect(screen.node("val_loss")).to_be_visible()
     go_to(screen, 4)
-    expect(header).to_have_attribute("data-name", re.compile("^for epoch in range"))
+    expect(header).to_have_attribute("data-name", "Sequential")
 
 
 def test_what_stands_beside_the_lines_is_of_the_step_in_each_structure(open_page: Open) -> None:
