@@ -59,6 +59,12 @@ class Summariser:
         self._rare: list[Entry] = []
         self._runs: dict[tuple[int, int], Run] = {}
         """By address, and what the elements are there (see `Layout.elements`)."""
+        self._long: list[Run] = []
+        """Those of them that gain nothing from waiting: they are never many."""
+        self._short: list[Run] = []
+        """The others, as they come, until somebody writes."""
+        self._stored: dict[int | None, list[Run]] = {}
+        """The others after that, by what they lie in (see `storage_of`)."""
 
     def add(self, key: Key, tensor: torch.Tensor, *, silent: bool = False) -> None:
         """Take a tensor. `silent`: all modes are switched off here, so nobody hears it being read."""
@@ -85,8 +91,8 @@ class Summariser:
             self._long_elements += numel
         if self._long_elements > MOST_LONG:
             self._sort()
-            self._reduce([run for run in self._runs.values() if run.layout.numel >= LONG])
-            self._long_elements = 0
+            long, self._long, self._long_elements = self._long, [], 0
+            self._reduce(long)
 
     def again(self, summaries: Summaries) -> None:
         """Take what has been summarised before."""
@@ -110,9 +116,21 @@ class Summariser:
         with torch._C.DisableTorchFunction():
             written = {storage_of(tensor) for tensor in tensors}
             if not self._rare and None not in written:
-                self._reduce([run for run in self._runs.values() if run.storage in written])
+                self._reduce(self._lying_in(written))
                 return
         self.flush()
+
+    def _lying_in(self, storages: set[int | None]) -> list[Run]:
+        """The runs whose memory is that of any of these; they wait no longer."""
+        for run in self._short:
+            self._stored.setdefault(run.storage, []).append(run)
+        self._short = []
+        found = [run for run in self._long if run.storage in storages]
+        if found:
+            self._long = [run for run in self._long if run.storage not in storages]
+        for storage in storages:
+            found += self._stored.pop(storage, ())
+        return found
 
     def flush(self) -> None:
         """Reduce everything that waits with its tensor."""
@@ -158,6 +176,7 @@ class Summariser:
                     run = runs.get(place)
                     if run is None:
                         run = runs[place] = Run(tensor, layout, address)
+                        (self._long if layout.numel >= LONG else self._short).append(run)
                     looks = run.looks
                     look = layout.look
                     if look in looks:
@@ -178,7 +197,7 @@ class Summariser:
         with _unheard():
             reduce_runs(runs, side_of(self.preview))
         if len(runs) == len(self._runs):
-            self._runs = {}
+            self._runs, self._stored, self._long, self._short = {}, {}, [], []
             return
         for run in runs:
             del self._runs[run.address, run.layout.elements]

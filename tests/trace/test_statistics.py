@@ -274,18 +274,25 @@ def test_a_gradient_of_zeros_without_memory_is_zeros() -> None:
         check(reduce(torch._efficientzerotensor(shape))[0], torch.zeros(shape))
 
 
-def test_what_is_written_to_is_reduced_before_and_the_rest_waits() -> None:
-    written, other = make((20, 20), torch.float32), make((20, 30), torch.float32)
+@pytest.mark.parametrize("side", [20, 200])  # shorter than LONG, and longer: they wait apart
+def test_what_is_written_to_is_reduced_before_and_the_rest_waits(side: int) -> None:
+    written, other, last = (make((side, width), torch.float32) for width in (side, side + 10, side + 20))
     views = [written.t(), written[3:]]
     before = [tensor.clone() for tensor in (written, *views, other)]
     summariser = Summariser(PREVIEW)
     for place, tensor in enumerate((written, *views, other)):
         summariser.add((VALUE, None, place), tensor)
-    summariser.before_write([written[:2]])
+    for again in range(2):  # the second time there is nothing left of it
+        summariser.before_write([written[:2]])
+        assert [run.tensor is other for run in summariser._runs.values()] == [True], again
     written.zero_()
-    assert [run.tensor is other for run in summariser._runs.values()] == [True]
-    summariser.add((VALUE, None, 4), written)
-    for (_, summary), tensor in zip(summariser.take(), (*before, torch.zeros(20, 20)), strict=True):
+    summariser.add((VALUE, None, 4), last)
+    summariser.add((VALUE, None, 5), written)
+    summariser.before_write([last])
+    assert [id(run.tensor) for run in summariser._runs.values()] == [id(other), id(written)]
+    told = [*before, last.clone(), torch.zeros(side, side)]
+    last.zero_()
+    for (_, summary), tensor in zip(summariser.take(), told, strict=True):
         check(summary, tensor)
 
 
