@@ -4,7 +4,19 @@
 /** @import {Stage} from "./stage.js" */
 
 /** So long the view must rest before what stands over it goes out of the way, in milliseconds. */
-export const RESTED = 180;
+const RESTED = 180;
+
+/**
+ * @param {() => void} act once nothing has moved for a while
+ * @returns {() => void} to be called when something moves
+ */
+export function rested(act) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(act, RESTED);
+  };
+}
 
 /**
  * @param {Stage} stage

@@ -2,7 +2,7 @@
 
 /** @import {Stage} from "./stage.js" */
 
-import { isFree, RESTED } from "./covering.js";
+import { isFree, rested } from "./covering.js";
 import { svg } from "./svg.js";
 
 /** @type {[string, () => SVGElement[]][]} */
@@ -25,7 +25,6 @@ export class Legend {
   #wanted = null;
   /** The view that it was asked for in. */
   #view = "";
-  #timer = 0;
 
   /**
    * @param {HTMLElement} host
@@ -38,10 +37,7 @@ export class Legend {
     this.#stage = stage;
     host.replaceChildren(entries());
     button.addEventListener("click", () => this.#toggle());
-    stage.watch(() => {
-      clearTimeout(this.#timer);
-      this.#timer = window.setTimeout(() => this.#rested(), RESTED);
-    });
+    stage.watch(rested(() => this.#settle()));
     this.#show(!NARROW_PAGE.matches);
   }
 
@@ -55,7 +51,7 @@ export class Legend {
     this.#show(this.#wanted);
   }
 
-  #rested() {
+  #settle() {
     if (this.#wanted && this.#view !== this.#viewText()) this.#wanted = null;
     this.#show(this.#wanted ?? (!NARROW_PAGE.matches && this.#hasRoom()));
   }

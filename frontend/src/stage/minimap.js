@@ -3,7 +3,7 @@
 /** @import {Box, Point} from "../model.d.ts" */
 /** @import {Stage} from "./stage.js" */
 
-import { isFree, RESTED } from "./covering.js";
+import { isFree, rested } from "./covering.js";
 import { svg } from "./svg.js";
 
 const MARGIN = 6;
@@ -26,8 +26,8 @@ export class Minimap {
   #drawn = null;
   #size = { width: 0, height: 0 };
   #scale = 1;
-  #timer = 0;
   #dragged = false;
+  #clearSoon = rested(() => this.#clear());
 
   /**
    * @param {HTMLElement} host hidden while all of the picture is in view
@@ -63,11 +63,6 @@ export class Minimap {
     for (const [name, value] of Object.entries(seen)) this.#view.setAttribute(name, String(value));
   }
 
-  #clearSoon() {
-    clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(() => this.#clear(), RESTED);
-  }
-
   /** Goes to the corner where it covers nothing; where both are taken, what is below it shows through. */
   #clear() {
     if (this.#dragged || this.#host.hidden) return;
@@ -79,11 +74,11 @@ export class Minimap {
     const y = this.#stage.size.height - height - foot;
     const right = this.#stage.size.width - width - APART.edge - (classList.contains("beside") ? APART.tools : 0);
     const places = { right: { x: right, y }, left: { x: APART.edge, y: y - lift } };
-    const covers = (/** @type {Point} */ place) => !isFree(this.#stage, { ...place, width, height });
+    const isClear = (/** @type {Point} */ place) => isFree(this.#stage, { ...place, width, height });
     const [here, there] = classList.contains("left") ? [places.left, places.right] : [places.right, places.left];
-    const free = [here, there].find((place) => !covers(place)) ?? here;
+    const free = [here, there].find(isClear) ?? here;
     classList.toggle("left", free === places.left);
-    classList.toggle("covering", covers(free));
+    classList.toggle("covering", !isClear(free));
     style.setProperty("--lift", `${lift}px`);
   }
 
