@@ -30,19 +30,13 @@ class _Stack:
         pop: Callable[[], Any],
         push: Callable[[Any], None],
     ) -> None:
-        self._count, self.length, self._at, self.pop, self.push = count, length, at, pop, push
-        """`count` is torch's own; `length` leaves out the modes of kinds that there is one of at most."""
-
-    def is_only(self, mode: Any) -> bool:
-        """Whether nothing else lies there."""
-        return self._count() == 1 and self._at(0) is mode
-
-    def is_empty(self) -> bool:
-        """Whether nothing lies there."""
-        return not self._count()
+        self._count, self.length, self._at, self._pop, self._push = count, length, at, pop, push
+        """`count` is torch's own; `length` takes longer: it leaves out kinds of modes that there is one of at most."""
 
     def place(self, mode: Any) -> int | None:
         """How many lie under the mode; None where it is not there, or is being asked and so taken off for a while."""
+        if self._count() == 1 and self._at(0) is mode:
+            return 0
         for place in range(self.length() - 1, -1, -1):
             if self._at(place) is mode:
                 return place
@@ -51,19 +45,19 @@ class _Stack:
     def take(self, place: int) -> None:
         """Take off the mode at that place."""
         above = self._lift(place + 1)
-        self.pop()
+        self._pop()
         for other in reversed(above):
-            self.push(other)
+            self._push(other)
 
     def put(self, mode: Any, place: int) -> None:
         """Put a mode on, over so many, as far as they are still there."""
         above = self._lift(place)
-        self.push(mode)
+        self._push(mode)
         for other in reversed(above):
-            self.push(other)
+            self._push(other)
 
     def _lift(self, place: int) -> list[Any]:
-        return [self.pop() for _ in range(self.length() - place)]
+        return [] if self._count() <= place else [self._pop() for _ in range(self.length() - place)]
 
 
 _INFRA: Final = tuple(torch._C._TorchDispatchModeKey.__members__.values())
@@ -119,11 +113,6 @@ class Watching:
         """Take the modes off. False where they are off."""
         if self._under is not None:
             return False
-        if _FUNCTIONS.is_only(self._function) and _DISPATCHES.is_only(self._forward):
-            self._under = 0, 0
-            _DISPATCHES.pop()
-            _FUNCTIONS.pop()
-            return True
         function, forward = _FUNCTIONS.place(self._function), _DISPATCHES.place(self._forward)
         if function is None or forward is None:
             return False
@@ -137,10 +126,6 @@ class Watching:
         if self._under is not None:
             function, forward = self._under
             self._under = None
-            if _FUNCTIONS.is_empty() and _DISPATCHES.is_empty():
-                _FUNCTIONS.push(self._function)
-                _DISPATCHES.push(self._forward)
-                return
             _FUNCTIONS.put(self._function, function)
             _DISPATCHES.put(self._forward, forward)
 
