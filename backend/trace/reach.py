@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from types import CodeType
 from typing import Final
+
+from backend.trace.source import last_name
 
 _RUNS: Final = frozenset({"backward", "grad", "vjp", "jvp", "jacobian", "hessian", "value_and_grad"})
 """Functions that run autograd's engine, by the names they are called under."""
@@ -34,7 +36,7 @@ class Reach:
     def _mentions(self) -> list[int]:
         tree = self._tree
         through = frozenset() if tree is None else _through(tree)
-        return _lines(node for node in ast.walk(tree) if _name(node) in through) if tree and through else []
+        return _lines(node for node in ast.walk(tree) if last_name(node) in through) if tree and through else []
 
     def any(self, first: int, last: int, *, inside: int | None = None) -> bool:
         """Whether a backward can come in lines `first` to `last`; a call in line `inside` is under way already."""
@@ -53,7 +55,7 @@ class Reach:
 def _through(tree: ast.AST) -> frozenset[str]:
     """The names of the snippet's functions that run backward, also by way of each other."""
     used = {
-        function: {_name(node) for node in ast.walk(function)}
+        function: {last_name(node) for node in ast.walk(function)}
         for function in ast.walk(tree)
         if isinstance(function, _FUNCTIONS)
     }
@@ -66,21 +68,13 @@ def _through(tree: ast.AST) -> frozenset[str]:
 
 
 def _runs(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and _name(node.func) in _RUNS
-
-
-def _name(node: ast.AST) -> str | None:
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
+    return isinstance(node, ast.Call) and last_name(node.func) in _RUNS
 
 
 def _lines(nodes: Iterable[ast.AST]) -> list[int]:
-    def places() -> Iterator[int]:
-        for node in nodes:
-            line = getattr(node.func if isinstance(node, ast.Call) else node, "end_lineno", None)
-            if line is not None:
-                yield line
-
-    return sorted(set(places()))
+    """Where the names of what is called or mentioned stand."""
+    named = (node.func if isinstance(node, ast.Call) else node for node in nodes)
+    return sorted({node.end_lineno for node in named if isinstance(node, ast.expr) and node.end_lineno is not None})
 
 
 def _within(lines: list[int], first: int, last: int) -> bool:

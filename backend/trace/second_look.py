@@ -14,7 +14,7 @@ import io
 from types import FrameType, TracebackType
 from typing import Any, Final
 
-from backend.trace.source import FILENAME, learner_steps
+from backend.trace.source import FILENAME, last_name, learner_steps
 
 _SIMPLE: Final = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr)
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -59,12 +59,7 @@ def _switches(tree: ast.AST, line: int) -> list[ast.expr]:
             found = list(node.decorator_list)
         elif isinstance(node, ast.With) and node.body[0].lineno <= line <= (node.end_lineno or 0):
             found += [item.context_expr for item in node.items]
-    return [made for made in found if _name(made) in _SWITCHES]
-
-
-def _name(made: ast.expr) -> str:
-    function = made.func if isinstance(made, ast.Call) else made
-    return ast.unparse(function).rpartition(".")[2]
+    return [made for made in found if last_name(made.func if isinstance(made, ast.Call) else made) in _SWITCHES]
 
 
 def _evaluated(switch: ast.expr, frame: FrameType) -> contextlib.AbstractContextManager[Any]:

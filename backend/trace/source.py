@@ -58,6 +58,11 @@ def learner_steps(traceback: TracebackType | None) -> Iterator[TracebackType]:
         traceback = traceback.tb_next
 
 
+def last_name(node: ast.AST) -> str:
+    """What something is called where it is mentioned: "Linear" of `nn.Linear`; "" of what has no name."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
 def learner_site(depth: int = 1) -> Site | None:
     """Where in the learner's code we are, seen from the caller's caller."""
     frame = learner_frame(sys._getframe(depth + 1))

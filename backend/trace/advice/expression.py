@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from types import CodeType
 
+from backend.trace.source import last_name
 from backend.wire.messages import FixRecord
 
 _LONGEST = 40
@@ -107,8 +108,7 @@ class Text:
 
 def called(node: ast.Call) -> str:
     """The last name of what is called: "Linear" of `nn.Linear(2, 3)`."""
-    func = node.func
-    return func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+    return last_name(node.func)
 
 
 def _place(node: ast.AST) -> tuple[int, int, int | None, int | None]:
