@@ -42,9 +42,8 @@ class Names:
         self._by_identity()
 
     def _by_identity(self) -> None:
-        tensor = torch.Tensor
         for name, held in list(self.namespace.items()):
-            if issubclass(type(held), tensor) and not name.startswith("__"):
+            if is_tensor(held) and not name.startswith("__"):
                 value = self.recorder.table.get(id(held))
                 if value is not None and value.ref() is held and not value.names:
                     value.names.append(name)

@@ -14,10 +14,6 @@ _MOST: Final = 8
 """Tensors kept for one parameter that are shown; no optimizer of torch keeps more."""
 
 
-_NUMBERS: Final = frozenset({bool, int, float})
-"""Asked by type first: it is what most are."""
-
-
 def hyperparameters(group: Mapping[str, Any]) -> dict[str, Any]:
     """lr, betas, weight_decay … of a parameter group, as numbers, words and lists of numbers."""
     found = {name: _plain(value) for name, value in group.items() if name not in _WAYS}
@@ -36,12 +32,10 @@ def kept_for(optimizer: Any, parameter: torch.Tensor) -> list[tuple[str, torch.T
 
 
 def _plain(value: Any) -> Any:
-    if type(value) in _NUMBERS:
+    if isinstance(value, int | float):  # first: it is what most are, and a tensor is asked for longer
         return value
     if isinstance(value, torch.Tensor):
         return float(value) if value.numel() == 1 and not value.is_meta else None
-    if isinstance(value, bool | int | float):
-        return value
     if isinstance(value, str):
         return value[:40]
     if isinstance(value, tuple | list) and len(value) <= _MOST:

@@ -142,8 +142,8 @@ class Recorder(Writes):
             return value
         if update.then is None:
             update.then = then = value.again(tensor)
-            then.step, then.origin = None, Op(_UPDATED, self.count, Call("updated", update.site, 0, 1, direct=True))
-            then.origin.site = update.site
+            call = Call("updated", update.site, 0, 1, direct=True)
+            then.step, then.origin = None, Op(_UPDATED, self.count, call, site=update.site)
         return update.then
 
     def _made(self, op: Op, outs: list[_Tensor]) -> None:
@@ -176,9 +176,8 @@ class Recorder(Writes):
 
     def brought(self, tensors: Iterable[_Tensor], by: str, site: Site | None) -> list[Value]:
         """The values of those of the tensors that nobody has seen before: `by`, in that place, has made them."""
-        op = Op(_STACKED, self.count)
-        op.site = site
-        op.call = Call(by, site, self.count, self.count + 1, direct=True)
+        call = Call(by, site, self.count, self.count + 1, direct=True)
+        op = Op(_STACKED, self.count, call, site=site)
         self._made(op, [tensor for tensor in tensors if self.known(tensor) is None])
         return list(op.values)
 
@@ -229,7 +228,7 @@ class Recorder(Writes):
                 self.between
                 and any(v.op is not None and (over in v.op.loops or v.op.number >= self.closed_at) for v in op.inputs)
             )
-        return self._looks_back() if op.grad_enabled else self._goes_on() or self._looks_back()
+        return (not op.grad_enabled and self._goes_on()) or self._looks_back()
 
     def _looks_back(self) -> bool:
         """In the turn of the step that is over no backward comes any more: an evaluation of what it has learned."""

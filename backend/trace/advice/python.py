@@ -84,13 +84,11 @@ def formatted(failure: Failure, _match: re.Match[str]) -> Advice:
     """`f"{x:.2f}"` of a tensor with several elements."""
     statement = failure.text.statement(failure.line or 0)
     for part in ast.walk(statement) if statement is not None else ():
-        held = (
-            failure.scope.get(part.value.id)
-            if isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Name)
-            else None
-        )
-        if isinstance(part, ast.FormattedValue) and isinstance(held, torch.Tensor) and held.numel() != 1:
-            name = failure.text.of(part.value)
+        if not isinstance(part, ast.FormattedValue) or not isinstance(part.value, ast.Name):
+            continue
+        name = part.value.id
+        held = failure.scope.get(name)
+        if isinstance(held, torch.Tensor) and held.numel() != 1:
             wanted = "".join(str(v.value) for v in ast.walk(part) if isinstance(v, ast.Constant))
             return Advice(
                 f"`{name}` is {shape(held)}, and a format such as `{wanted}` is for one number.",

@@ -124,6 +124,9 @@ def idle_step(optimizer: str, count: int, site: Site | None) -> Caution:
     )
 
 
+_UNTHREADED: Final = "Call the function itself, without a thread, to see what it computes."
+
+
 def elsewhere(step: Step, source: Source) -> Iterator[Caution]:
     """Autograd has nodes of ops that nobody saw, and the snippet uses threads: the modes are one thread's."""
     unseen = [node for node in step.engine if node.op is None and node.leaf is None]
@@ -132,7 +135,7 @@ def elsewhere(step: Step, source: Source) -> Iterator[Caution]:
             "other_thread",
             f"{len(unseen)} of the nodes that backward went through belong to operations in another thread, which is "
             "not watched: they have gradients, and no values and lines.",
-            "Call the function itself, without a thread, to see what it computes.",
+            _UNTHREADED,
             step.backward_site,
             level="info",
         )
@@ -144,7 +147,7 @@ def beside(site: Site) -> Caution:
         "other_thread",
         "What runs in another thread is not watched: what it computes comes without values on the way and without "
         "lines.",
-        "Call the function itself, without a thread, to see what it computes.",
+        _UNTHREADED,
         site,
         level="info",
     )

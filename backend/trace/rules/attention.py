@@ -35,19 +35,14 @@ def _scores(given: Given) -> str | None:
     return p and f"({p} * (grad @ value.mT - (grad * result).sum(-1, keepdim=True)) * {_scale(given)!r})"
 
 
-def _query(given: Given) -> str | None:
-    scores = _scores(given)
-    return scores and f"{scores} @ key"
+def _then(part: Callable[[Given], str | None], code: str) -> Callable[[Given], str | None]:
+    """What `part` gives, if that is written down, and `code` behind it."""
 
+    def expression(given: Given) -> str | None:
+        found = part(given)
+        return found and found + code
 
-def _key(given: Given) -> str | None:
-    scores = _scores(given)
-    return scores and f"{scores}.mT @ query"
-
-
-def _value(given: Given) -> str | None:
-    p = _probabilities(given)
-    return p and f"{p}.mT @ grad"
+    return expression
 
 
 def _words(plain: str) -> Callable[[Given], str]:
@@ -88,19 +83,19 @@ def _where(given: Given) -> str:
 RULES: Final[Table] = {
     "_scaled_dot_product_flash_attention_for_cpu": entry(
         query=(
-            _query,
+            _then(_scores, " @ key"),
             _words("the gradient of the scores, by softmax's rule from the probabilities, times the keys"),
             lambda g: rf"{_gradient(g)}\;{{key}}{_where(g)}",
         ),
         key=(
-            _key,
+            _then(_scores, ".mT @ query"),
             _words(
                 "the gradient of the scores, by softmax's rule from the probabilities, transposed times the queries"
             ),
             lambda g: rf"\bigl({_gradient(g)}\bigr)^{{{{\top}}}}{{query}}{_where(g)}",
         ),
         value=(
-            _value,
+            _then(_probabilities, ".mT @ grad"),
             _words("the probabilities transposed times the gradient"),
             lambda g: rf"P^{{{{\top}}}}{{grad}}{_where(g)}",
         ),
