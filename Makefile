@@ -89,10 +89,12 @@ $(VENV)/bin/python:
 
 $(VENV)/run.stamp: requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --requirement requirements.txt
+	@$(BIN)/python -c "import backend.trace.kernels"  # compiled now, and not while somebody waits for a first answer
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --requirement requirements-dev.txt
+	@$(BIN)/python -c "import backend.trace.kernels"
 	@touch $@ $(VENV)/run.stamp
 
 node_modules/.stamp: package-lock.json $(VENV)/dev.stamp

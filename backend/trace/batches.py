@@ -42,7 +42,7 @@ def watch_loaders(active: Callable[[], Recorder | None]) -> None:
         recorder = active()
         if recorder is None or recorder.suspended or self not in given:
             return following(self)
-        recorder.before_write()  # a data set may use its tensors again
+        recorder.finish_op()
         with recorder.paused():
             batch = following(self)
         recorder.given(batch, "DataLoader", learner_site())

@@ -72,8 +72,6 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     older = {id(leaf) for _, leaf in recorder.grads.values()}
     recorder.backwards += 1
     run = _remember(recorder, outputs, site, args, kwargs)
-    if watch.acting:
-        recorder.summariser.flush()  # the snippet writes to leaves while backward goes on
     try:
         with _recorded(recorder, site) if creates_graph else recorder.paused():
             result = engine(outputs, *args, **kwargs)
@@ -269,6 +267,4 @@ class _Watch:
                 self.step.piled.append(leaf)
             recorder.know_grad(grad, leaf)
             recorder.leaves[id(leaf)] = leaf
-        if recorder.foreign:
-            recorder.summariser.flush()
         del self.recorder  # likewise: it knows the modules and the names of the snippet

@@ -1,188 +1,156 @@
-"""Where the elements of a tensor lie in memory: views of the same elements are told by it, and read once."""
+"""What is the same for all tensors of one shape, strides and type: how they are read, and what is told of them."""
 
 from __future__ import annotations
 
-from ctypes import c_char, string_at
-from typing import Any, Final
+import math
+from functools import cache
+from typing import Final
 
 import numpy as np
 import torch
 
-from backend.trace.moments import Array
+from backend.trace import kernels
+from backend.wire.messages import STATISTICS
 
 NARROW: Final = frozenset(
     {torch.float32, torch.float16, torch.bfloat16, torch.bool, torch.uint8, torch.int8, torch.int16}
 )
 """Types whose every value float32 holds exactly; the others travel as float64."""
 
-_NUMPY: Final = {
-    torch.float32: "f",
-    torch.float64: "d",
-    torch.float16: "e",
-    torch.int64: "q",
-    torch.int32: "i",
-    torch.int16: "h",
-    torch.int8: "b",
-    torch.uint8: "B",
-    torch.bool: "?",
-    torch.bfloat16: "H",
+_KINDS: Final = {
+    torch.float32: kernels.FLOAT32,
+    torch.float64: kernels.FLOAT64,
+    torch.int64: kernels.INT64,
+    torch.int32: kernels.INT32,
+    torch.int16: kernels.INT16,
+    torch.int8: kernels.INT8,
+    torch.uint8: kernels.UINT8,
+    torch.bool: kernels.UINT8,
+    torch.bfloat16: kernels.BFLOAT16,
+    torch.float16: kernels.FLOAT16,
 }
-"""numpy's names of types; of bfloat16, which it does not know, the bits."""
 
-Look = tuple[int, int, int, int]
-"""A matrix among elements in a row, from the first on: height, width, steps from row to row and column to column."""
+THUMB: Final = 32
+"""Largest side of a thumbnail, in cells; it never has more cells than `preview` allows values."""
 
-Reading = tuple[tuple[int, ...], tuple[int, ...]]
-"""Sizes and strides under which each element comes once, in the order in which they lie."""
+MOST: Final = 1 << 30
+"""Elements that are looked at. Only a view that shows the same memory again and again has more."""
+
+_copies: Final = np.empty(kernels.SCRATCH, dtype=np.uint8)
+
+Dimensions = list[tuple[int, int]]
+"""Sizes and strides, the one that runs fastest last."""
 
 
 class Layout:
-    """What is the same for all tensors of one shape, strides and type."""
+    """How tensors of one shape, strides and type are summarised. `preview`: the largest numel whose values are told.
 
-    __slots__ = (
-        "alike",
-        "contiguous",
-        "direct",
-        "dtype",
-        "elements",
-        "look",
-        "memory",
-        "name",
-        "narrow",
-        "numel",
-        "readable",
-        "reading",
-        "row_major",
-        "shape",
-        "single",
-        "strides",
-    )
+    A larger tensor has a thumbnail: of the last two dimensions, at the first place of all others.
+    """
 
-    def __init__(self, shape: torch.Size, strides: tuple[int, ...], dtype: torch.dtype) -> None:
-        self.shape = tuple(shape)
-        self.dtype = dtype
-        self.name = str(dtype)
-        self.narrow = dtype in NARROW
-        self.numel = numel = shape.numel()
-        self.readable = numel > 0 and dtype in _NUMPY
-        """`values` can read it."""
-        self.single = dtype is torch.float32 and not shape
-        ordered = _ordered(self.shape, strides)
-        self.reading: Reading | None = None if ordered is None else ordered[0]
-        """None where elements overlap or mingle, as in an expanded tensor: that is copied first."""
-        packed = _packed(self.shape) if ordered is None else ordered[1]
-        self.contiguous = ordered is not None and packed == _packed(self.shape) and len(ordered[0][0]) == 1
-        self.look: Look = _look(self.shape, packed)
-        self.elements: int = _numbered.setdefault(
-            (self.reading, dtype) if ordered is not None else (self.shape, strides, dtype), len(_numbered)
-        )
-        """Two tensors that begin at one address and have this in common have the same elements."""
-        lying = self.shape if self.contiguous or self.reading is None else self.reading[0]
-        self.alike: int = _numbered.setdefault(("alike", lying, dtype), len(_numbered))
-        """What is `lying` of tensors that have this in common can be stacked."""
-        self.direct = dtype is torch.float32 and ordered is not None and len(ordered[0][0]) == 1
-        """They are float32 side by side, in whatever order: `flat` reads them where they lie."""
-        self.row_major = strides == packed == _packed(self.shape)
-        self.strides = tuple(stride * dtype.itemsize for stride in strides)
-        span = 1 + sum((size - 1) * stride for size, stride in zip(self.shape, strides, strict=True))
-        self.memory: Any = c_char * ((span if numel else 0) * dtype.itemsize)
-        """From the first element to the last."""
+    __slots__ = ("_plan", "plan", "room", "size", "told")
 
-    def values(self, address: int) -> bytes:
-        """The elements that lie at an address, row by row: see `numbers`."""
-        if self.row_major:
-            return string_at(address, self.memory._length_)
-        return np.ndarray(self.shape, _NUMPY[self.dtype], self.memory.from_address(address), 0, self.strides).tobytes()
-
-    def flat(self, address: int) -> Array:
-        """The memory at an address as one row of float32. Not a copy, and valid as long as the tensor is."""
-        return np.frombuffer(self.memory.from_address(address), np.float32)
-
-    def lying(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The elements of `tensor` in the order in which they lie."""
-        if self.contiguous:
-            return tensor
-        return tensor.contiguous() if self.reading is None else tensor.as_strided(*self.reading)
-
-
-_numbered: dict[Any, int] = {}
+    def __init__(self, shape: torch.Size, strides: tuple[int, ...], dtype: torch.dtype, preview: int) -> None:
+        numel, wide = shape.numel(), dtype not in NARROW
+        whole = numel <= preview
+        thumb = None if whole else cells(*_sides(shape), max(1, int(preview**0.5)))
+        self.told = (tuple(shape), str(dtype), "cpu", wide, numel if whole else 0, thumb)
+        """A summary but for its numbers."""
+        self.plan = 0
+        """The address of the kernel's plan; 0 if it cannot read such a tensor."""
+        self.size = self.room = 0
+        """Bytes of the numbers, and the same so that what follows lies at a multiple of 8."""
+        if dtype not in _KINDS or not numel:
+            return
+        dimensions = list(zip(shape, strides, strict=True))
+        repeat = 1 if whole else math.prod(size for size, stride in dimensions if not stride)
+        looked = _joined([one for one in dimensions if whole or one[1]])
+        if numel // repeat > MOST:
+            return
+        entries = [0] * (kernels.DIMS + 1)
+        entries[kernels.KIND] = _KINDS[dtype]
+        entries[kernels.WIDTH] = dtype.itemsize
+        entries[kernels.COPY] = _copies.ctypes.data
+        entries[kernels.WIDE] = wide
+        entries[kernels.COUNT] = numel // repeat
+        entries[kernels.REPEAT] = repeat
+        entries[kernels.DENSE] = _side_by_side(looked)
+        entries[kernels.VALUES] = whole
+        entries[kernels.SHOWN] = STATISTICS * (8 if wide else 4)
+        if thumb is not None:
+            entries[kernels.OUTER : kernels.DIMS] = _matrix(shape, strides, thumb)
+        entries[kernels.DIMS] = len(looked)
+        self._plan = np.array(entries + [size for size, _ in looked] + [stride for _, stride in looked], np.int64)
+        self.plan = self._plan.ctypes.data
+        shown = numel if thumb is None else thumb[0] * thumb[1]
+        self.size = (STATISTICS + shown) * (8 if wide else 4)
+        self.room = -(-self.size // 8) * 8
 
 
 class Layouts(dict[tuple[torch.Size, tuple[int, ...], torch.dtype], Layout]):
     """By shape, strides and type, made when they are asked for."""
 
+    def __init__(self, preview: int) -> None:
+        super().__init__()
+        self.preview = preview
+
     def __missing__(self, key: tuple[torch.Size, tuple[int, ...], torch.dtype]) -> Layout:
         """Make one."""
-        made = self[key] = Layout(*key)
+        made = self[key] = Layout(*key, self.preview)
         return made
 
 
-LAYOUTS: Final = Layouts()
+@cache
+def layouts(preview: int) -> Layouts:
+    """Those for one `preview`: what they are does not change from run to run."""
+    return Layouts(preview)
 
 
-def numbers(values: bytes, dtype: torch.dtype) -> Array:
-    """What `Layout.values` has read, in the type in which it travels: float32 or float64."""
-    read = np.frombuffer(values, _NUMPY[dtype])
-    if dtype is torch.bfloat16:
-        return (read.astype(np.uint32) << 16).view(np.float32)
-    return read.astype(np.float32 if dtype in NARROW else np.float64)
+@cache
+def cells(height: int, width: int, side: int) -> tuple[int, int]:
+    """Rows and columns of the thumbnail of a [height, width] matrix: at most `side` * `side` cells."""
+    room = side * side
+    rows = min(height, side, THUMB) if width > side else min(height, THUMB, room // width)
+    rows = max(1, rows)
+    return rows, max(1, min(width, THUMB, room // rows))
 
 
-def matrix(flat: Array, look: Look) -> Array:
-    """[height, width]: what `look` sees of elements in a row."""
-    height, width, down, right = look
-    step = flat.itemsize
-    return np.ndarray((height, width), flat.dtype, flat, 0, (down * step, right * step))
+def _sides(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of the last two dimensions."""
+    height, width = (1, 1, *shape)[-2:]
+    return height, width
 
 
-def _ordered(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[Reading, tuple[int, ...]] | None:
-    """How the elements are read in their order, and the strides that the tensor has once they lie side by side."""
-    sizes: list[int] = []
-    steps: list[int] = []
-    packed = list(_packed(shape))
-    count = span = 1
-    for stride, size, dim in sorted(zip(strides, shape, range(len(shape)), strict=True)):
+def _matrix(shape: tuple[int, ...], strides: tuple[int, ...], thumb: tuple[int, int]) -> list[int]:
+    """The part of a plan from OUTER on: the matrix of which there is a thumbnail, read in the order that memory has."""
+    (height, width), (rows, columns) = _sides(shape), thumb
+    down, right = (0, 0, *strides)[-2:]
+    if height > 1 and width > 1 and 0 < down < right:
+        return [width, height, right, down, columns, rows, 1, columns]
+    return [height, width, down, right if width > 1 else 1, rows, columns, columns, 1]
+
+
+def _joined(dimensions: Dimensions) -> Dimensions:
+    """The same with fewer dimensions: those that run on into each other are one."""
+    joined: Dimensions = []
+    for size, stride in dimensions:
         if size == 1:
             continue
-        if stride < span:
-            return None
-        packed[dim] = count
-        count *= size
-        span += (size - 1) * stride
-        if sizes and stride == sizes[-1] * steps[-1]:
-            sizes[-1] *= size
+        if joined and joined[-1][1] == size * stride:
+            joined[-1] = joined[-1][0] * size, stride
         else:
-            sizes.append(size)
-            steps.append(stride)
-    if not sizes or steps[0] != 1:
-        sizes.insert(0, 1)
-        steps.insert(0, 1)
-    return (tuple(reversed(sizes)), tuple(reversed(steps))), tuple(packed)
+            joined.append((size, stride))
+    return joined or [(1, 1)]
 
 
-def _packed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides of a contiguous tensor."""
-    strides: list[int] = []
+def _side_by_side(dimensions: Dimensions) -> bool:
+    """Whether the elements fill their memory, in whatever order."""
     count = 1
-    for size in reversed(shape):
-        strides.append(count)
+    for size, stride in sorted(dimensions, key=lambda one: one[1]):
+        if stride != count:
+            return False
         count *= size
-    return tuple(reversed(strides))
-
-
-def _look(shape: tuple[int, ...], packed: tuple[int, ...]) -> Look:
-    """The last two dimensions, at the first place of all others."""
-    if len(shape) < 2:
-        width = shape[0] if shape else 1
-        return 1, width, width, 1
-    height, width = shape[-2:]
-    down, right = packed[-2:]
-    # a step that is never taken: as in a matrix that lies row by row
-    if width == 1:
-        right = 1
-    if height == 1:
-        down = width * right
-    return height, width, down, right
+    return True
 
 
 _INDICES: Final = {

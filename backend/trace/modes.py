@@ -16,7 +16,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from backend.trace.recorder import Recorder
 from backend.trace.records import Call, OpInfo
 from backend.trace.source import FILENAME, learner_frame, learner_site
-from backend.trace.writes import targets
 
 _INFOS: dict[int, OpInfo] = {}
 """By id: an OpOverload is hashed by a function of Python's."""
@@ -62,7 +61,7 @@ class ForwardMode(TorchDispatchMode):
         if info is None:
             info = _INFOS[id(func)] = OpInfo(func)
         if info.writes:
-            recorder.before_write(targets(info, args, kwargs or {}))
+            recorder.finish_op()
         out = info.run(*args, **kwargs) if kwargs else info.run(*args)
         recorder.add(info, args, kwargs, out)
         return out
@@ -121,8 +120,6 @@ class FunctionMode(TorchFunctionMode):
             recorder.hooked.append(recorder.value_of(args[0]))
         if name in ("backward", "register_hook") or name in _FACTS:
             return func(*args, **kwargs)
-        if name in _DOORS:
-            recorder.before_write()
         recorder.suspended += 1
         try:
             return func(*args, **kwargs)
@@ -166,7 +163,6 @@ class FunctionMode(TorchFunctionMode):
             return self._switch("requires_grad_", func, args, {})
         if what is not _DATA:
             return func(*args)
-        recorder.before_write()
         func(*args)
         recorder.assigned(args[0])
         return None

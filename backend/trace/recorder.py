@@ -37,14 +37,6 @@ _UPDATED = OpInfo(torch.ops.aten.copy_.default)
 class Recorder(Writes):
     """The record of one run."""
 
-    def before_write(self, tensors: Iterable[_Tensor] | None = None) -> None:
-        """These are about to be written to, or any: what waits to be summarised may be among them."""
-        self.finish_op()
-        if tensors is None:
-            self.summariser.flush()
-        else:
-            self.summariser.before_write(tensors)
-
     def add(self, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any] | None, out: Any) -> None:
         """One aten op has run."""
         if self._open is not None:

@@ -203,7 +203,6 @@ class Session:
                 except Exception as error:
                     raise self._seen(error, snippet)  # noqa: B904  # it is the same error, or that very one
                 self._auto_backward(snippet)
-                self.recorder.summariser.flush()
         finally:
             self.run_seconds = self.clock() - started - (self.telling.seconds - before)
 

@@ -50,7 +50,7 @@ def _wrap(
         recorder = active()
         if recorder is None or recorder.suspended:
             return plain(*args, **kwargs)
-        recorder.before_write()
+        recorder.finish_op()
         written = [] if writes is None or not args else [t for t in writes(*args) if isinstance(t, torch.Tensor)]
         versions = list(map(_version, written))
         with recorder.paused():

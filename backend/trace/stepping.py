@@ -44,7 +44,7 @@ def _watched_step(plain: Callable[..., Any]) -> Callable[..., Any]:
         if modes is None:
             return plain(optimizer, *args, **kwargs)
         recorder = modes.recorder
-        recorder.before_write()
+        recorder.finish_op()
         # a closure computes the loss anew inside step(): that is the learner's code again
         heard = [_heard(a, optimizer, modes) for a in args]
         named = {name: _heard(value, optimizer, modes) for name, value in kwargs.items()}
@@ -84,7 +84,7 @@ def _wrap_zero_grad(owner: type, parameters: Callable[[Any], Iterator[torch.Tens
             return plain(self, *args, **kwargs)
         recorder = modes.recorder
         if not kwargs.get("set_to_none", args[0] if args else True):
-            recorder.before_write()
+            recorder.finish_op()
         with modes.aside():
             held = [p for p in parameters(self) if p.grad is not None]
             result = plain(self, *args, **kwargs)

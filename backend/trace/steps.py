@@ -91,8 +91,6 @@ class Steps(Ledger):
         self.call: Call | None = None
         self.modules: tuple[int, ...] = ()
         self.module_calls: list[Any] = []
-        self.foreign = False
-        """The step uses memory that may be a numpy array's, and is then written to out of sight."""
         self.hooked: list[Value] = []
         """Tensors with hooks of the learner's own, which may change what enters: then the edges alone do not say it."""
         self.loops: Path = ()
@@ -160,7 +158,6 @@ class Steps(Ledger):
             self.turned(step)
         self.forget(step.ops)
         self.step = Step(step.index + 1, told=self.tells(step.index + 1))
-        self.foreign = False
         self.summariser = self._summariser if self.step.told or self.forks else self._silent
 
     def tells(self, index: int, *, iterations: int = 0) -> bool:
@@ -204,7 +201,6 @@ class Steps(Ledger):
         if step.told and step.closed and not step.rested:
             step.rested = True
             self._sum_up(step)
-        self.summariser.flush()
 
     def coasts(self) -> bool:
         """Whether the modes are off because nothing is told."""
@@ -241,7 +237,6 @@ class Steps(Ledger):
         value.requires_grad = tensor.requires_grad
         value.is_leaf = tensor.is_leaf
         value.is_parameter = isinstance(tensor, torch.nn.Parameter)
-        self.foreign = self.foreign or _is_foreign(value)
         if self.threads is not None and value.op is None and value.origin is None and not value.is_parameter:
             self.from_threads = self.threads
         self.summariser.add((VALUE, value, 0), tensor)
@@ -360,16 +355,6 @@ class Steps(Ledger):
         self.step.events.append((ZERO_GRAD, leaf, site))
         leaf.zeroed = True
         self.forget_grad(leaf)
-
-
-def _is_foreign(value: Value) -> bool:
-    """Whether a value may lie in memory that is not torch's own: it was not seen to be made there."""
-    while value.op is not None and value.op.info.shares:
-        value = value.op.inputs[0]
-    made = value.origin
-    if value.op is not None or value.is_parameter:
-        return False
-    return made is None or (made.info.packet == "lift_fresh" and (made.call is None or made.call.name != "tensor"))
 
 
 def _is_unlike_zero(grad: _Tensor) -> bool:

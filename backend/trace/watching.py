@@ -153,7 +153,6 @@ class Watching:
             yield
         finally:
             recorder.finish_op()
-            recorder.summariser.flush()
             if off:
                 self.off()
             recorder.suspended += 1
