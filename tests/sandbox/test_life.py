@@ -228,9 +228,9 @@ began = time.process_time()
 while time.process_time() < began + 0.47:
     pass
 while True:
-    send(b"\\x81\\xa1x\\xc5\\xf0\\x00" + bytes(0xF000))  # {"x": bytes}
+    send(b"\\x81\\xa1x\\xc5\\x04\\x00" + bytes(0x400))  # {"x": bytes}
 """
-"""Just before its time is over: a gigabyte a second is soon more than a run may send."""
+"""Just before its time is over, and little each time: else it is soon more than a run may send."""
 
 
 @pytest.mark.parametrize("source", [SENDING, "while True:\n    pass"], ids=["while it sends", "at a line"])
