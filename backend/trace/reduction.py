@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 
 from backend.trace.kernels import summarise
 from backend.trace.layouts import NARROW, layouts
+from backend.wire.messages import STATISTICS
 
 
 class Summary(NamedTuple):
@@ -26,6 +29,18 @@ class Summary(NamedTuple):
 
 _NONE32: Final = np.array([np.nan] * 4 + [0.0] * 2, dtype=np.float32).tobytes()
 _NONE64: Final = np.array([np.nan] * 4 + [0.0] * 2, dtype=np.float64).tobytes()
+
+
+_PACK7: Final = struct.Struct(f"<{STATISTICS + 1}f").pack
+
+
+def number(value: float) -> Summary:
+    """A single float32."""
+    if math.isfinite(value):
+        statistics = value, value, value, math.nan, 0.0, 0.0
+    else:
+        statistics = math.nan, math.nan, math.nan, math.nan, value != value, value == value
+    return Summary((), "torch.float32", "cpu", False, 1, None, _PACK7(*statistics, value))
 
 
 def absent(tensor: torch.Tensor) -> Summary:

@@ -12,7 +12,7 @@ from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 from backend.trace.kernels import summarise
 from backend.trace.layouts import Layout, layouts
-from backend.trace.reduction import Summary, absent, rare
+from backend.trace.reduction import Summary, absent, number, rare
 
 PAGE: Final = 1 << 18
 """Bytes of the pieces of memory in which numbers are kept until they are taken."""
@@ -23,6 +23,8 @@ Key = tuple[int, Any, int]
 Summaries = list[tuple[Key, Summary]]
 
 _PLAIN: Final = frozenset({torch.Tensor, torch.nn.Parameter})
+_float32 = torch.float32
+_dispatch_modes = torch._C._len_torch_dispatch_stack
 _function_modes = torch._C._len_torch_function_stack
 _transforms = torch._C._functorch.peek_interpreter_stack
 
@@ -35,7 +37,7 @@ class Summariser:
     def __init__(self, preview: int) -> None:
         self._preview = preview
         self._layouts = layouts(preview)
-        self._found: list[tuple[Key, Layout | Summary, int]] = []
+        self._found: list[tuple[Key, Layout | Summary | float, int]] = []
         """With each layout, where its numbers are."""
         self._pages = [np.empty(PAGE, dtype=np.uint8)]
         self._page = 0
@@ -46,15 +48,26 @@ class Summariser:
 
     def add(self, key: Key, tensor: torch.Tensor, *, silent: bool = False) -> None:
         """Take a tensor's numbers. `silent`: all modes are switched off here, so nobody hears it being read."""
-        if silent or not _function_modes():
-            self._add(key, tensor)
+        if type(tensor) in _PLAIN:
+            if not silent and _function_modes():
+                with torch._C.DisableTorchFunction():
+                    self._read(key, tensor)
+            elif (
+                tensor.dim()
+                or tensor.dtype is not _float32
+                or not tensor.is_cpu
+                or not (silent or not _dispatch_modes())
+                or _transforms() is not None
+            ):
+                self._read(key, tensor)
+            else:  # a single number costs less than its memory
+                self._found.append((key, tensor.item(), 0))
         else:
-            with torch._C.DisableTorchFunction():
-                self._add(key, tensor)
+            self._found.append((key, self._rarely(tensor), 0))
 
     def again(self, summaries: Summaries) -> None:
         """Take what has been summarised before."""
-        self._found.extend((key, summary, -1) for key, summary in summaries)
+        self._found.extend((key, summary, 0) for key, summary in summaries)
 
     def take(self) -> Summaries:
         """All summaries since the last `take`, in the order of `add`."""
@@ -64,24 +77,26 @@ class Summariser:
         self._turn_to(0)
         summaries: Summaries = []
         for key, what, place in found:
-            if type(what) is Layout:
+            if isinstance(what, Layout):
                 start = place % PAGE
                 payload = pages[place // PAGE][start : start + what.size]
-                what = _made(Summary, (*what.told, payload))
-            summaries.append((key, what))  # type: ignore[arg-type]  # what is no layout is a summary
+                summary: Summary = _made(Summary, (*what.told, payload))
+            else:
+                summary = number(what) if isinstance(what, float) else what
+            summaries.append((key, summary))
         return summaries
 
-    def _add(self, key: Key, tensor: torch.Tensor) -> None:
+    def _read(self, key: Key, tensor: torch.Tensor) -> None:
         try:
-            address = tensor.data_ptr() if type(tensor) in _PLAIN else 0
+            address = tensor.data_ptr()
         except RuntimeError:  # sparse, or a wrapper of some transform
             address = 0
         if not address or not tensor.is_cpu or tensor.is_neg():
-            self._found.append((key, self._rarely(tensor), -1))
+            self._found.append((key, self._rarely(tensor), 0))
             return
         layout = self._layouts[tensor.shape, tensor.stride(), tensor.dtype]
         if not layout.plan:
-            self._found.append((key, self._rarely(tensor), -1))
+            self._found.append((key, self._rarely(tensor), 0))
             return
         if self._end + layout.room > PAGE:
             self._turn_to(self._page + 1)
