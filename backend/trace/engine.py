@@ -218,8 +218,9 @@ class _Watch:
                         add((GRAD, node, output), grad, silent=silent)
             for place, (grad, (following, _)) in enumerate(zip(grad_inputs, node.nexts, strict=False)):
                 if grad is not None and following is not None:
-                    happened((BACKWARD, (node, place), site))
-                    add((EDGE_GRAD, node, place), grad, silent=silent)
+                    edge = (EDGE_GRAD, node, place)
+                    happened((BACKWARD, edge, site))
+                    add(edge, grad, silent=silent)
 
         return left
 

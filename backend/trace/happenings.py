@@ -17,7 +17,8 @@ def events_of(step: Step, structure: Structure, source: Source) -> list[Event]:
         if site is not last:
             last, line = site, source.line(site) or 0
         if isinstance(what, tuple):
-            edge = structure.edge(*what)
+            _, node, place = what
+            edge = structure.edge(node, place)
             target = None if edge is None else -1 - edge
         elif isinstance(what, EngineNode):
             target = structure.engine_place(what)

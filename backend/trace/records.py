@@ -276,7 +276,10 @@ class Update:
 
 
 class Step:
-    """One pass, as it is recorded. `events` holds (phase, what, site) with what an Op, EngineNode, edge or Value."""
+    """One pass, as it is recorded.
+
+    `events` holds (phase, what, site) with what an Op, EngineNode, Value, or the key of an edge's gradient.
+    """
 
     __slots__ = (
         "backward_site",

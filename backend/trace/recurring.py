@@ -133,7 +133,7 @@ class _Key:
 
     def _happened(self, what: Any) -> Hashable:
         if type(what) is tuple:
-            return (self._numbers.get(id(what[0]), -1), what[1])
+            return (self._numbers.get(id(what[1]), -1), what[2])
         if type(what) is Value and what.op is not None and id(what.op) in self._numbers:
             return self._numbers[id(what.op)]
         return self._numbers.get(id(what), -1)
