@@ -32,6 +32,8 @@ from backend.trace.records import (
 from backend.trace.saved import saved_of
 from backend.trace.source import FILENAME, learner_site
 
+_AccumulateGrad = torch._C._functions.AccumulateGrad  # type: ignore[attr-defined]  # torch stubs lack it
+
 Grads = Sequence[torch.Tensor | None]
 
 
@@ -187,9 +189,8 @@ class _Watch:
         self.step.engine[first:] = nodes.values()
 
     def _node(self, raw: Any, stack: list[tuple[Any, EngineNode]]) -> EngineNode:
-        name = raw.name()
-        node = self.nodes[raw] = EngineNode(name)
-        if name.endswith("AccumulateGrad"):
+        node = self.nodes[raw] = EngineNode(raw.name())
+        if type(raw) is _AccumulateGrad:
             variable = raw.variable
             node.leaf = self.recorder.value_of(variable)
             self.leaves.append(node)
