@@ -356,39 +356,96 @@ def _sum(address: int, count: int, like: Any) -> Any:
 
 
 @_inner
+def _next_edge(edge: int, over: int, parts: int, rest: int, least: int) -> Any:
+    """Where the next of `parts` nearly equal parts of a size begins: at n * size // parts, without a division.
+
+    `least` and `rest` are `divmod(size, parts)`; `over` is what all parts before have left.
+    """
+    edge, over = edge + least, over + rest
+    if over >= parts:
+        return edge + 1, over - parts
+    return edge, over
+
+
+@_inner
+def _add_lines(address: int, step: int, lines: int, count: int, sums: int, like: Any) -> None:
+    """Sums over lines that lie `step` bytes apart, four at a time: so fewer sums are stored and loaded again."""
+    for i in range(count):
+        _store(sums, i, _load(address, i, like))
+    line = 1
+    while line + 4 <= lines:
+        first = address + line * step
+        second, third, fourth = first + step, first + 2 * step, first + 3 * step
+        for i in range(count):
+            one = _load(first, i, like) + _load(second, i, like)
+            other = _load(third, i, like) + _load(fourth, i, like)
+            _store(sums, i, _load(sums, i, like) + (one + other))
+        line += 4
+    while line < lines:
+        for i in range(count):
+            _store(sums, i, _load(sums, i, like) + _load(address + line * step, i, like))
+        line += 1
+
+
+@_inner
+def _line(plan: int, source: int, start: int, end: int, like: Any) -> Any:
+    """The address of the sums over some lines of the matrix, or of the one line."""
+    kind, copy, width = _at(plan, KIND), _at(plan, COPY), _at(plan, WIDTH)
+    inner, down, right = _at(plan, INNER), _at(plan, STEP_OUTER), _at(plan, STEP_INNER)
+    sums = copy + PIECE * 8
+    address = source + start * down * width
+    if right == 1 and kind in (FLOAT32, FLOAT64):
+        if end - start == 1:
+            return address
+        _add_lines(address, down * width, end - start, inner, sums, like)
+        return sums
+    _copy(kind, address, right, inner, sums, like)
+    for line in range(start + 1, end):
+        _copy(kind, source + line * down * width, right, inner, copy, like)
+        for i in range(inner):
+            _store(sums, i, _load(sums, i, like) + _load(copy, i, like))
+    return sums
+
+
+@_inner
+def _sum_of_block(plan: int, source: int, lines: int, count: int, like: Any) -> Any:
+    """Of a block that is too wide for its sums over lines to be kept."""
+    kind, copy, width = _at(plan, KIND), _at(plan, COPY), _at(plan, WIDTH)
+    down, right = _at(plan, STEP_OUTER), _at(plan, STEP_INNER)
+    total = 0.0
+    for line in range(lines):
+        for first in range(0, count, PIECE):
+            size = min(PIECE, count - first)
+            place = source + (line * down + first * right) * width
+            total += _sum(_row(kind, place, right, size, copy, like), size, like)
+    return total
+
+
+@_inner
 def _thumbnail(plan: int, source: int, out: int, like: Any) -> None:
     """The means of blocks of a matrix. Its inner dimension is the one in which elements lie closer together."""
-    kind, copy, width = _at(plan, KIND), _at(plan, COPY), _at(plan, WIDTH)
     outer, inner = _at(plan, OUTER), _at(plan, INNER)
-    down, right = _at(plan, STEP_OUTER), _at(plan, STEP_INNER)
     rows, columns = _at(plan, CELLS_OUTER), _at(plan, CELLS_INNER)
     below, beside = _at(plan, OUT_OUTER), _at(plan, OUT_INNER)
-    sums = copy + PIECE * 8
+    down, right = _at(plan, STEP_OUTER) * _at(plan, WIDTH), _at(plan, STEP_INNER) * _at(plan, WIDTH)
+    high, more = divmod(outer, rows)
+    wide, rest = divmod(inner, columns)
+    start = over = np.int64(0)
     for row in range(rows):
-        start, end = row * outer // rows, (row + 1) * outer // rows
-        if inner <= PIECE:
-            added = _row(kind, source + start * down * width, right, inner, copy, like)
-            if end - start > 1:
-                for i in range(inner):
-                    _store(sums, i, _load(added, i, like))
-                for line in range(start + 1, end):
-                    added = _row(kind, source + line * down * width, right, inner, copy, like)
-                    for i in range(inner):
-                        _store(sums, i, _load(sums, i, like) + _load(added, i, like))
-                added = sums
+        end, over = _next_edge(start, over, rows, more, high)
+        narrow = inner <= PIECE
+        added = _line(plan, source, start, end, like) if narrow else source
+        left = beyond = np.int64(0)
         for column in range(columns):
-            left, stop = column * inner // columns, (column + 1) * inner // columns
-            total = 0.0
-            if inner <= PIECE:
+            stop, beyond = _next_edge(left, beyond, columns, rest, wide)
+            if narrow:
                 total = _cast(_sum(added + left * _size(like), stop - left, like), 0.0)
             else:
-                for line in range(start, end):
-                    for first in range(left, stop, PIECE):
-                        size = min(PIECE, stop - first)
-                        place = source + (line * down + first * right) * width
-                        total += _sum(_row(kind, place, right, size, copy, like), size, like)
+                total = _sum_of_block(plan, source + start * down + left * right, end - start, stop - left, like)
             mean = total / ((end - start) * (stop - left))
             _store(out, row * below + column * beside, _cast(mean, like))
+            left = stop
+        start = end
 
 
 @_inner
