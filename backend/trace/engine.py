@@ -217,8 +217,9 @@ class _Watch:
                 for output, grad in enumerate(grad_outputs):
                     if grad is not None:
                         add((GRAD, node, output), grad, silent=silent)
-            for place, (grad, (following, _)) in enumerate(zip(grad_inputs, node.nexts, strict=False)):
-                if grad is not None and following is not None:
+            nexts = node.nexts
+            for place, grad in enumerate(grad_inputs):
+                if grad is not None and nexts[place][0] is not None:
                     edge = (EDGE_GRAD, node, place)
                     happened((BACKWARD, edge, site))
                     add(edge, grad, silent=silent)

@@ -77,7 +77,8 @@ class Ledger:
         if op is None:
             return
         self._open = None
-        for value, tensor in zip(op.values, op.tensors or (), strict=False):
+        for place, tensor in enumerate(op.tensors or ()):
+            value = op.values[place]
             grad_fn = tensor.grad_fn
             if grad_fn is not None:
                 value.requires_grad = True
