@@ -47,11 +47,11 @@ _inner: Final[Callable[[Any], Any]] = njit(**_OPTIONS)
 
 
 def _kept(function: Any) -> Any:
-    """Compile now, or take what was compiled before if there is a folder that it could be kept in."""
+    """Compile now, or take what was compiled before where a folder could keep it."""
     signature = "void(int64, int64, int64)"
     try:
         return njit(signature, cache=True, **_OPTIONS)(function)
-    except RuntimeError:
+    except (RuntimeError, OSError):  # there is none, or no room in it
         return njit(signature, **_OPTIONS)(function)
 
 

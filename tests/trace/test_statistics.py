@@ -197,6 +197,33 @@ def test_views_are_what_they_show() -> None:
             check(summary, view)
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_views_of_any_kind(dtype: torch.dtype) -> None:
+    """Cut, stepped through, repeated and turned around, at random: of numbers, strange ones and none but one."""
+    generator = torch.Generator().manual_seed(7)
+
+    def draw(most: int) -> int:
+        return int(torch.randint(most, (), generator=generator))
+
+    views = []
+    for _ in range(80):
+        base = make(tuple(1 + draw(9 if dim else 70) for dim in range(draw(4) + 1)), dtype)
+        if dtype.is_floating_point:
+            base = STRANGE[list(STRANGE)[draw(len(STRANGE))]](base).to(dtype)
+        view = base
+        for dim in range(base.dim()):
+            view = view.narrow(dim, 0, 1 + draw(view.shape[dim])) if draw(2) else view
+            view = view[(slice(None),) * dim + (slice(draw(2), None, 1 + draw(3)),)]
+        view = view.permute(*torch.randperm(view.dim(), generator=generator).tolist())
+        if draw(3) == 0:
+            view = view.unsqueeze(draw(view.dim() + 1))
+            view = view.expand([5 if size == 1 else size for size in view.shape])
+        views.append(view)
+    for summary, view in zip(reduce(*views), views, strict=True):
+        if view.numel():
+            check(summary, view)
+
+
 def test_views_of_other_types_share_no_numbers() -> None:
     base = make((20, 20), torch.float32)
     pair = [base, base.view(torch.int32)]
