@@ -36,6 +36,9 @@ THUMB: Final = 32
 MOST: Final = 1 << 30
 """Elements that are looked at. Only a view that shows the same memory again and again has more."""
 
+KINDS: Final = 10_000
+"""Shapes, strides and types that are remembered: a loop may make new ones for ever."""
+
 _copies: Final = np.empty(kernels.SCRATCH, dtype=np.uint8)
 
 Dimensions = list[tuple[int, int]]
@@ -96,6 +99,8 @@ class Layouts(dict[tuple[torch.Size, tuple[int, ...], torch.dtype], Layout]):
 
     def __missing__(self, key: tuple[torch.Size, tuple[int, ...], torch.dtype]) -> Layout:
         """Make one."""
+        if len(self) >= KINDS:
+            self.clear()
         made = self[key] = Layout(*key, self.preview)
         return made
 
@@ -125,6 +130,8 @@ def _matrix(shape: tuple[int, ...], strides: tuple[int, ...], thumb: tuple[int, 
     """The part of a plan from OUTER on: the matrix of which there is a thumbnail, read in the order that memory has."""
     (height, width), (rows, columns) = _sides(shape), thumb
     down, right = (0, 0, *strides)[-2:]
+    # what comes again and again is read once for each cell
+    height, width = height if down else rows, width if right else columns
     if height > 1 and width > 1 and 0 < down < right:
         return [width, height, right, down, columns, rows, 1, columns]
     return [height, width, down, right if width > 1 else 1, rows, columns, columns, 1]
@@ -164,7 +171,13 @@ _INDICES: Final = {
 
 
 def stored_bytes(tensor: torch.Tensor) -> int | None:
-    """Bytes of the values that a sparse tensor stores, and of their places; None for what is not sparse."""
+    """Bytes of the values that a sparse tensor stores, and of their places; None for what is not sparse.
+
+    Errors:
+        NotImplementedError: a nested tensor, which has no shape.
+    """
+    if tensor.layout is torch.jagged:
+        raise NotImplementedError("nested tensors have no shape")
     indices = _INDICES.get(tensor.layout)
     if indices is None:
         return None

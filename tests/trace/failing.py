@@ -829,6 +829,19 @@ FAILING = (
         fixes=1,
         tried=('device = "cuda" if torch.cuda.is_available() else "cpu"\nx = torch.ones(2, device=device)',),
     ),
+    *(
+        Failing(
+            "nested",
+            f"rows = [torch.ones(2), torch.ones(3)]\nx = torch.nested.nested_tensor(rows{layout})\ny = x * 2",
+            2,
+            "",
+            ("several shapes", "pad_sequence"),
+            tried=(
+                "tensors = [torch.ones(2), torch.ones(3)]\ntorch.nn.utils.rnn.pad_sequence(tensors, batch_first=True)",
+            ),
+        )
+        for layout in ("", ", layout=torch.jagged")
+    ),
     Failing("no_gpu", "x = torch.ones(2, device='cuda:0')", 1, "", ("no GPU",), fixes=1, tried=(ON_ANY,)),
     Failing(
         "no_gpu", 'device = "cuda"\nlayer = nn.Linear(2, 1).to(device)', 2, "", ("no GPU",), fixes=1, tried=(ON_ANY,)

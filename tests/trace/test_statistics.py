@@ -224,6 +224,21 @@ def test_views_of_any_kind(dtype: torch.dtype) -> None:
             check(summary, view)
 
 
+def test_what_is_repeated_without_end_is_read_once() -> None:
+    one = make((1, 3), torch.float32)
+    endless = [one.expand(10**9, 3), one.t().expand(3, 10**9), one[:, :1].expand(10**9, 10**9)]
+    for summary, view in zip(reduce(*endless), endless, strict=True):
+        assert summary.shape == tuple(view.shape)
+        values = view[:3, :3].double()
+        statistics, shown = read(summary)
+        expected = [values.min(), values.max(), values.mean(), values.std(correction=0)]
+        assert statistics[:4] == pytest.approx([float(number) for number in expected], abs=1e-6)
+        assert summary.thumb is not None
+        assert np.isin(shown, values.float().numpy()).all()
+    overlapping = torch.ones(2 * 10**6).as_strided((10**6, 10**6), (1, 1))
+    assert reduce(overlapping)[0].shape == (10**6, 10**6)  # more elements than are looked at: its shape is told
+
+
 def test_views_of_other_types_share_no_numbers() -> None:
     base = make((20, 20), torch.float32)
     pair = [base, base.view(torch.int32)]

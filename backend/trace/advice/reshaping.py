@@ -10,7 +10,7 @@ from typing import Final
 import torch
 
 from backend.trace.advice.failure import Advice, Failure
-from backend.trace.advice.family import Family, product, shape
+from backend.trace.advice.family import Family, plain, product, shape
 
 
 def invalid(failure: Failure, match: re.Match[str]) -> Advice | None:
@@ -143,5 +143,15 @@ FAMILIES: Final = (
     ),
     Family("permute", "RuntimeError", r"permute.*number of dimensions in the tensor input does not match", permute),
     Family("repeat", "RuntimeError", r"Number of dimensions of repeat dims can not be smaller", repeat),
+    Family(
+        "nested",
+        "Exception",
+        r"NestedTensorImpl doesn't support sizes|nested tensors",
+        plain(
+            "A nested tensor holds tensors of several shapes, and has none of its own: it cannot be shown here.",
+            "Bring them to one shape with `torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True)` and go on "
+            "with that, or take them one by one in a loop.",
+        ),
+    ),
     Family("unpack", "ValueError", r"(?:too many|not enough) values to unpack \(expected (\d+)", unpack),
 )
