@@ -112,13 +112,15 @@ class FunctionMode(TorchFunctionMode):
             return self._get(func, args)
         if name in ("__set__", "__delete__"):
             return self._set(func, args)
+        if name in _FACTS:
+            return func(*args, **kwargs)
         recorder = self.recorder
         recorder.finish_op()
         if name in _SWITCHES:
             return self._switch(name, func, args, kwargs)
         if name == "register_hook":
             recorder.hooked.append(recorder.value_of(args[0]))
-        if name in ("backward", "register_hook") or name in _FACTS:
+        if name in ("backward", "register_hook"):
             return func(*args, **kwargs)
         recorder.suspended += 1
         try:

@@ -51,13 +51,13 @@ def _wrap(
         if recorder is None or recorder.suspended:
             return plain(*args, **kwargs)
         recorder.finish_op()
-        written = [] if writes is None or not args else [t for t in writes(*args) if isinstance(t, torch.Tensor)]
-        versions = list(map(_version, written))
-        with recorder.paused():
+        with recorder.paused():  # our own questions too
+            written = [] if writes is None or not args else [t for t in writes(*args) if isinstance(t, torch.Tensor)]
+            versions = list(map(_version, written))
             out = plain(*args, **kwargs)
-        for tensor, version in zip(written, versions, strict=True):
-            if version is None or tensor._version != version:
-                recorder.overwritten(tensor, learner_site())
+            for tensor, version in zip(written, versions, strict=True):
+                if version is None or tensor._version != version:
+                    recorder.overwritten(tensor, learner_site())
         if after is not None:
             after(recorder, args[0], out)
         return out
