@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pickle import UnpicklingError
 from typing import Any, Final
 
 import numpy as np
@@ -22,10 +23,16 @@ _overload: Final[Any] = extending.overload
 PIECE: Final = 4096
 """Elements that are looked at together. Sums are float32's inside a piece, and float64's over all pieces."""
 
-SCRATCH: Final = 2 * PIECE * 8
-"""Bytes of the memory that a plan points at: for a piece as it is read, and for one that is added up."""
+LINES: Final = 256
+"""Lines of a matrix that are added up in float32, before float64 takes their sums."""
 
-CANCELLED: Final = 1e-3
+CELLS: Final = 64
+"""More than a line of a thumbnail has."""
+
+SCRATCH: Final = (2 * PIECE + CELLS) * 8
+"""Bytes of the memory that a plan points at: a piece as it is read, one that is added up, and a line of cells."""
+
+CANCELLED: Final = 1e-2
 """Below this share of mean**2, a variance from sums of squares has lost its digits."""
 
 SMALLEST: Final = 1e-28
@@ -51,7 +58,7 @@ def _kept(function: Any) -> Any:
     signature = "void(int64, int64, int64)"
     try:
         return njit(signature, cache=True, **_OPTIONS)(function)
-    except (RuntimeError, OSError):  # there is none, or no room in it
+    except (RuntimeError, OSError, EOFError, UnpicklingError):  # there is none, or no room in it, or what it has is cut
         return njit(signature, **_OPTIONS)(function)
 
 
@@ -430,19 +437,28 @@ def _thumbnail(plan: int, source: int, out: int, like: Any) -> None:
     down, right = _at(plan, STEP_OUTER) * _at(plan, WIDTH), _at(plan, STEP_INNER) * _at(plan, WIDTH)
     high, more = divmod(outer, rows)
     wide, rest = divmod(inner, columns)
+    narrow, totals = inner <= PIECE, _at(plan, COPY) + 2 * PIECE * 8
     start = over = np.int64(0)
     for row in range(rows):
         end, over = _next_edge(start, over, rows, more, high)
-        narrow = inner <= PIECE
-        added = _line(plan, source, start, end, like) if narrow else source
+        for column in range(columns):
+            _store(totals, column, 0.0)
+        for line in range(start, end, LINES):
+            until = min(end, line + LINES)
+            added = _line(plan, source, line, until, like) if narrow else source
+            left = beyond = np.int64(0)
+            for column in range(columns):
+                stop, beyond = _next_edge(left, beyond, columns, rest, wide)
+                if narrow:
+                    total = _cast(_sum(added + left * _size(like), stop - left, like), 0.0)
+                else:
+                    total = _sum_of_block(plan, source + line * down + left * right, until - line, stop - left, like)
+                _store(totals, column, _load(totals, column, 0.0) + total)
+                left = stop
         left = beyond = np.int64(0)
         for column in range(columns):
             stop, beyond = _next_edge(left, beyond, columns, rest, wide)
-            if narrow:
-                total = _cast(_sum(added + left * _size(like), stop - left, like), 0.0)
-            else:
-                total = _sum_of_block(plan, source + start * down + left * right, end - start, stop - left, like)
-            mean = total / ((end - start) * (stop - left))
+            mean = _load(totals, column, 0.0) / ((end - start) * (stop - left))
             _store(out, row * below + column * beside, _cast(mean, like))
             left = stop
         start = end

@@ -34,7 +34,7 @@ THUMB: Final = 32
 """Largest side of a thumbnail, in cells; it never has more cells than `preview` allows values."""
 
 MOST: Final = 1 << 30
-"""Elements that are looked at. Only a view that shows the same memory again and again has more."""
+"""Elements that are looked at: a tensor with more is nearly always a view that shows the same memory many times."""
 
 KINDS: Final = 10_000
 """Shapes, strides and types that are remembered: a loop may make new ones for ever."""

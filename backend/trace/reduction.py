@@ -13,6 +13,9 @@ from backend.trace.kernels import summarise
 from backend.trace.layouts import NARROW, layouts
 from backend.wire.messages import STATISTICS
 
+LEAST: Final = 1 << 16
+"""Nothing lies below: it is the offset of a view whose memory was taken away."""
+
 
 class Summary(NamedTuple):
     """One tensor's numbers, and what they are the numbers of."""
@@ -61,7 +64,7 @@ def rare(tensor: torch.Tensor, preview: int) -> Summary:
     strided = tensor.layout is torch.strided and tensor.is_cpu and not tensor.is_quantized
     if tensor._is_zerotensor():  # a gradient that is 0, and has no memory
         tensor = torch.zeros(tensor.shape, dtype=tensor.dtype)
-    if not strided or not tensor.numel() or not tensor.data_ptr():
+    if not strided or not tensor.numel() or tensor.data_ptr() < LEAST:
         return absent(tensor)
     shape, dtype, count = tuple(tensor.shape), str(tensor.dtype), tensor.numel()
     if tensor.dtype.is_complex:
@@ -74,6 +77,8 @@ def rare(tensor: torch.Tensor, preview: int) -> Summary:
     # a copy: a storage that numpy has seen cannot be resized any more
     real = tensor.detach().resolve_neg().to(kind, copy=True, memory_format=torch.contiguous_format)
     layout = layouts(preview)[real.shape, real.stride(), kind]
+    if not layout.plan:
+        return absent(tensor)
     numbers = np.empty(layout.size, dtype=np.uint8)
     summarise(layout.plan, real.data_ptr(), numbers.ctypes.data)
     return Summary(shape, dtype, *layout.told[2:], numbers.tobytes())

@@ -12,7 +12,7 @@ from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 from backend.trace.kernels import summarise
 from backend.trace.layouts import Layout, layouts
-from backend.trace.reduction import Summary, absent, number, rare
+from backend.trace.reduction import LEAST, Summary, absent, number, rare
 
 PAGE: Final = 1 << 18
 """Bytes of the pieces of memory in which numbers are kept until they are taken."""
@@ -61,7 +61,10 @@ class Summariser:
             ):
                 self._read(key, tensor)
             else:  # a single number costs less than its memory
-                self._found.append((key, tensor.item(), 0))
+                try:
+                    self._found.append((key, tensor.item(), 0))
+                except RuntimeError:  # it has no memory any more, or is a wrapper that has outlived its transform
+                    self._found.append((key, self._rarely(tensor), 0))
         else:
             self._found.append((key, self._rarely(tensor), 0))
 
@@ -91,7 +94,7 @@ class Summariser:
             address = tensor.data_ptr()
         except RuntimeError:  # sparse, or a wrapper of some transform
             address = 0
-        if not address or not tensor.is_cpu or tensor.is_neg():
+        if address < LEAST or not tensor.is_cpu or tensor.is_neg():
             self._found.append((key, self._rarely(tensor), 0))
             return
         layout = self._layouts[tensor.shape, tensor.stride(), tensor.dtype]

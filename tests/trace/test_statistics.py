@@ -55,6 +55,7 @@ STRANGE: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "all NaN": lambda t: torch.full_like(t, math.nan),
     "all the same": lambda t: torch.full_like(t, 0.1),
     "far from zero": lambda t: t * 1e-3 + 1000.0,
+    "somewhat far from zero": lambda t: t + 25.0,
     "large": lambda t: t * 1e30,
 }
 
@@ -224,6 +225,14 @@ def test_views_of_any_kind(dtype: torch.dtype) -> None:
             check(summary, view)
 
 
+def test_thumbnails_of_tall_tensors_lose_no_digits() -> None:
+    tall = [torch.full((2_000_000, 1), 0.1), torch.ones(20_000_000, 1, dtype=torch.bool)]
+    for tensor in (*tall, *(one.t() for one in tall)):
+        for preview in (1, PREVIEW):
+            shown = read(summaries([tensor], preview)[0])[1]
+            assert shown == pytest.approx(np.full(shown.shape, float(tensor[0, 0])), rel=2e-6)
+
+
 def test_what_is_repeated_without_end_is_read_once() -> None:
     one = make((1, 3), torch.float32)
     endless = [one.expand(10**9, 3), one.t().expand(3, 10**9), one[:, :1].expand(10**9, 10**9)]
@@ -330,7 +339,9 @@ def test_a_tensor_that_was_looked_at_can_still_be_resized() -> None:
 @pytest.mark.parametrize("shape", [(5,), (20, 20)])
 def test_memory_that_was_taken_away_is_not_read(shape: tuple[int, ...]) -> None:
     tensor = make(shape, torch.float32)
+    part = tensor[1:]
     tensor.untyped_storage().resize_(0)
-    summary = reduce(tensor)[0]
-    assert summary.shape == shape
-    assert np.isnan(read(summary)[0][:4]).all()
+    for given in (tensor, part):
+        summary = reduce(given)[0]
+        assert summary.shape == tuple(given.shape)
+        assert np.isnan(read(summary)[0][:4]).all()
