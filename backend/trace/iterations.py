@@ -48,8 +48,6 @@ class Pass(NamedTuple):
     iteration: int
 
 
-_made: Final = tuple.__new__  # the class's own takes twice the time
-
 Path = tuple[Pass, ...]
 """The loops around an op, outermost first."""
 
@@ -132,11 +130,6 @@ class Iterations:
         recorder = self._recorder
         recorder.between = False
         path = recorder.loops
-        if path:
-            now = path[-1]
-            if now.run in self._ahead and now.loop == loop and now.frame == frame:  # as nearly always
-                self._ahead.discard(now.run)
-                return
         depth = _depth(path, loop, frame)
         if depth < 0:
             self._runs += 1
@@ -169,7 +162,7 @@ class Iterations:
         now = path[depth]
         recorder.between = True
         self._ahead.add(now.run)
-        recorder.loops = (*path[:depth], _made(Pass, (loop, now.run, frame, now.iteration + 1)))
+        recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
         if recorder.coasting is not None:
             recorder.coasting.ends(loop)
 

@@ -36,7 +36,7 @@ THUMB: Final = 32
 MOST: Final = 1 << 30
 """Elements that are looked at: a tensor with more is nearly always a view that shows the same memory many times."""
 
-KINDS: Final = 10_000
+MOST_LAYOUTS: Final = 10_000
 """Shapes, strides and types that are remembered: a loop may make new ones for ever."""
 
 _copies: Final = np.empty(kernels.SCRATCH, dtype=np.uint8)
@@ -55,6 +55,7 @@ class Layout:
 
     def __init__(self, shape: torch.Size, strides: tuple[int, ...], dtype: torch.dtype, preview: int) -> None:
         numel, wide = shape.numel(), dtype not in NARROW
+        each = 8 if wide else 4
         whole = numel <= preview
         thumb = None if whole else cells(*_sides(shape), max(1, int(preview**0.5)))
         self.told = (tuple(shape), str(dtype), "cpu", wide, numel if whole else 0, thumb)
@@ -79,14 +80,14 @@ class Layout:
         entries[kernels.REPEAT] = repeat
         entries[kernels.DENSE] = _side_by_side(looked)
         entries[kernels.VALUES] = whole
-        entries[kernels.SHOWN] = STATISTICS * (8 if wide else 4)
+        entries[kernels.SHOWN] = STATISTICS * each
         if thumb is not None:
             entries[kernels.OUTER : kernels.DIMS] = _matrix(shape, strides, thumb)
         entries[kernels.DIMS] = len(looked)
         self._plan = np.array(entries + [size for size, _ in looked] + [stride for _, stride in looked], np.int64)
         self.plan = self._plan.ctypes.data
         shown = numel if thumb is None else thumb[0] * thumb[1]
-        self.size = (STATISTICS + shown) * (8 if wide else 4)
+        self.size = (STATISTICS + shown) * each
         self.room = -(-self.size // 8) * 8
 
 
@@ -99,7 +100,7 @@ class Layouts(dict[tuple[torch.Size, tuple[int, ...], torch.dtype], Layout]):
 
     def __missing__(self, key: tuple[torch.Size, tuple[int, ...], torch.dtype]) -> Layout:
         """Make one."""
-        if len(self) >= KINDS:
+        if len(self) >= MOST_LAYOUTS:
             self.clear()
         made = self[key] = Layout(*key, self.preview)
         return made

@@ -20,11 +20,12 @@ from backend.trace.source import FILENAME, learner_frame, learner_site
 _INFOS: dict[int, OpInfo] = {}
 """By id: an OpOverload is hashed by a function of Python's."""
 
-_DOORS = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr", "storage", "untyped_storage"})
-"""Functions that give away the memory of a tensor: what is written there, nobody sees."""
-
-_QUIET = _DOORS | {"__repr__", "__format__", "__str__", "__deepcopy__", "__reduce_ex__", "backward", "tolist"}
-"""Functions whose insides are not the learner's ops: printing, copying, and backward, which `engine` watches."""
+_QUIET = frozenset(
+    {"__repr__", "__format__", "__str__", "__deepcopy__", "__reduce_ex__", "backward", "tolist"}
+    | {"numpy", "__array__", "__dlpack__", "data_ptr", "storage", "untyped_storage"}
+)
+"""Functions whose insides are not the learner's ops: printing, copying, giving away the memory of a tensor, and
+backward, which `engine` watches."""
 
 _COPIES = frozenset({"tensor", "as_tensor", "asarray"})
 """Functions that make a tensor of numbers, of those in other tensors too: without their history."""

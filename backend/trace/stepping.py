@@ -83,8 +83,6 @@ def _wrap_zero_grad(owner: type, parameters: Callable[[Any], Iterator[torch.Tens
         if modes is None:
             return plain(self, *args, **kwargs)
         recorder = modes.recorder
-        if not kwargs.get("set_to_none", args[0] if args else True):
-            recorder.finish_op()
         with modes.aside():
             held = [p for p in parameters(self) if p.grad is not None]
             result = plain(self, *args, **kwargs)

@@ -56,7 +56,7 @@ class Summariser:
                 tensor.dim()
                 or tensor.dtype is not _float32
                 or not tensor.is_cpu
-                or not (silent or not _dispatch_modes())
+                or (not silent and _dispatch_modes())
                 or _transforms() is not None
             ):
                 self._read(key, tensor)
@@ -64,9 +64,9 @@ class Summariser:
                 try:
                     self._found.append((key, tensor.item(), 0))
                 except RuntimeError:  # it has no memory any more, or is a wrapper that has outlived its transform
-                    self._found.append((key, self._rarely(tensor), 0))
+                    self._rarely(key, tensor)
         else:
-            self._found.append((key, self._rarely(tensor), 0))
+            self._rarely(key, tensor)
 
     def again(self, summaries: Summaries) -> None:
         """Take what has been summarised before."""
@@ -94,34 +94,34 @@ class Summariser:
             address = tensor.data_ptr()
         except RuntimeError:  # sparse, or a wrapper of some transform
             address = 0
-        if address < LEAST or not tensor.is_cpu or tensor.is_neg():
-            self._found.append((key, self._rarely(tensor), 0))
-            return
-        layout = self._layouts[tensor.shape, tensor.stride(), tensor.dtype]
-        if not layout.plan:
-            self._found.append((key, self._rarely(tensor), 0))
-            return
-        if self._end + layout.room > PAGE:
-            self._turn_to(self._page + 1)
-        start = self._end
-        summarise(layout.plan, address, self._address + start)
-        self._end = start + layout.room
-        self._found.append((key, layout, self._page * PAGE + start))
+        if address >= LEAST and tensor.is_cpu and not tensor.is_neg():
+            layout = self._layouts[tensor.shape, tensor.stride(), tensor.dtype]
+            if layout.plan:
+                if self._end + layout.room > PAGE:
+                    self._turn_to(self._page + 1)
+                start = self._end
+                summarise(layout.plan, address, self._address + start)
+                self._end = start + layout.room
+                self._found.append((key, layout, self._page * PAGE + start))
+                return
+        self._rarely(key, tensor)
 
     def _turn_to(self, page: int) -> None:
         if page == len(self._pages):
             self._pages.append(np.empty(PAGE, dtype=np.uint8))
         self._page, self._address, self._end = page, self._pages[page].ctypes.data, 0
 
-    def _rarely(self, tensor: torch.Tensor) -> Summary:
-        """Of what the kernel does not read as it lies."""
+    def _rarely(self, key: Key, tensor: torch.Tensor) -> None:
+        """Take what the kernel does not read as it lies."""
         if type(tensor) in _PLAIN and (tensor.layout is not torch.strided or not tensor.is_cpu):
-            return absent(tensor)
+            self._found.append((key, absent(tensor), 0))
+            return
         with _unheard():
             try:
-                return rare(tensor, self._preview)
+                summary = rare(tensor, self._preview)
             except RuntimeError:  # such a wrapper cannot be read: its shape is all there is to say
-                return absent(tensor)
+                summary = absent(tensor)
+        self._found.append((key, summary, 0))
 
 
 class Silent(Summariser):
