@@ -63,8 +63,7 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     step = recorder.step
     site = learner_site(2)
     creates_graph = len(args) > 2 and bool(args[2])
-    watch = _Watch(recorder, step, site)
-    watch.silent = not creates_graph
+    watch = _Watch(recorder, step, site, modes=creates_graph)
     if roots:
         step.loss = recorder.value_of(roots[0])
     with recorder.paused():  # unpacking a saved result detaches it
@@ -130,20 +129,18 @@ def _own_code(hooks: Any) -> Site | None:
 def survey(recorder: Recorder, roots: list[torch.Tensor]) -> None:
     """What backward would visit, for a step that never called it: next_functions and what is kept for them."""
     with recorder.paused():
-        _Watch(recorder, recorder.step, None).walk(roots, hooked=False)
+        _Watch(recorder, recorder.step, None, modes=True).walk(roots, hooked=False)
 
 
 class _Watch:
-    """The hooks of one backward pass."""
+    """The hooks of one backward pass. `modes`: some may be on while they run."""
 
-    def __init__(self, recorder: Recorder, step: Step, site: Any) -> None:
+    def __init__(self, recorder: Recorder, step: Step, site: Any, *, modes: bool) -> None:
         self.recorder = recorder
         self.step = step
         self.site = site
         self.nodes: dict[Any, EngineNode] = {}
         self.leaves: list[EngineNode] = []
-        self.silent = True
-        """The modes are off while the hooks run."""
         self.over = False
         """Most hooks are not taken off, which takes as long as hooking: they fall silent, and go with the graph."""
         self.handles: list[Any] = []
@@ -151,7 +148,7 @@ class _Watch:
         self.acting: dict[int, int] = {}
         """id(node) of each leaf with hooks of the learner's own that act on it once it has its gradient -> version."""
         self._happened = step.events.append
-        self._add = recorder.summariser.add
+        self._add = recorder.summariser.add if modes else recorder.summariser.add_unheard
 
     def walk(self, roots: list[torch.Tensor], *, hooked: bool = True) -> None:
         """Visit every node that can be reached from the roots, once, and hook it."""
@@ -189,25 +186,26 @@ class _Watch:
         self.step.engine[first:] = nodes.values()
 
     def _node(self, raw: Any, stack: list[tuple[Any, EngineNode]]) -> EngineNode:
-        node = self.nodes[raw] = EngineNode(raw.name())
+        recorder = self.recorder
         if type(raw) is _AccumulateGrad:
             variable = raw.variable
-            node.leaf = self.recorder.value_of(variable)
+            node = self.nodes[raw] = EngineNode(raw.name(), None, recorder.value_of(variable))
             self.leaves.append(node)
             if variable._post_accumulate_grad_hooks:
                 self.acting[id(node)] = variable._version
             return node
-        op = node.op = self.recorder.by_sequence.get(raw._sequence_nr())
+        op = recorder.by_sequence.get(raw._sequence_nr())
+        node = self.nodes[raw] = EngineNode(raw.name(), op)
         if op is None:
-            node.saved = saved_of(raw, self.recorder, None)
+            node.saved = saved_of(raw, recorder, None)
         elif op.saved is None:
-            op.saved = saved_of(raw, self.recorder, op)
+            op.saved = saved_of(raw, recorder, op)
         stack.append((raw, node))
         return node
 
     def _leaving(self) -> Callable[[EngineNode, Grads, Grads], None]:
         """What becomes a hook of each node, by being its method: the engine has run it."""
-        happened, add, site, silent = self._happened, self._add, self.site, self.silent
+        happened, add, site = self._happened, self._add, self.site
 
         def left(node: EngineNode, grad_inputs: Grads, grad_outputs: Grads) -> None:
             if self.over:
@@ -216,13 +214,13 @@ class _Watch:
             if node.arrivals > 1:
                 for output, grad in enumerate(grad_outputs):
                     if grad is not None:
-                        add((GRAD, node, output), grad, silent=silent)
+                        add((GRAD, node, output), grad)
             nexts = node.nexts
             for place, grad in enumerate(grad_inputs):
                 if grad is not None and nexts[place][0] is not None:
                     edge = (EDGE_GRAD, node, place)
                     happened((BACKWARD, edge, site))
-                    add(edge, grad, silent=silent)
+                    add(edge, grad)
 
         return left
 
@@ -230,7 +228,7 @@ class _Watch:
         """A hook: the sum for a leaf is about to be added to its gradient."""
         grad = grad_outputs[0]
         if grad is not None and not self.over:
-            self._add((GRAD, node, 0), grad, silent=self.silent)
+            self._add((GRAD, node, 0), grad)
 
     def _accumulated(self, node: EngineNode, _grad_inputs: Grads, grad_outputs: Grads) -> None:
         """A hook: a leaf has its gradient."""

@@ -29,6 +29,8 @@ class Ledger:
         """The ops of the step before."""
         self._open: Op | None = None
         """The op that ran last, until autograd has dealt with it."""
+        self._returned: list[_Tensor] = []
+        """What that op returned."""
 
     def known(self, tensor: _Tensor) -> Value | None:
         """The value that a tensor is now, if the recorder has seen it: by identity, or by the op that made it."""
@@ -76,9 +78,9 @@ class Ledger:
         op = self._open
         if op is None:
             return
-        self._open = None
-        for place, tensor in enumerate(op.tensors or ()):
-            value = op.values[place]
+        returned = self._returned
+        self._open, self._returned = None, []
+        for value, tensor in zip(op.values, returned, strict=True):
             grad_fn = tensor.grad_fn
             if grad_fn is not None:
                 value.requires_grad = True
@@ -88,7 +90,6 @@ class Ledger:
                     self.by_sequence[op.sequence] = op
             elif tensor.requires_grad:
                 value.requires_grad = True
-        op.tensors = None
 
     def alias(self, door: _Tensor, tensor: _Tensor, by: str) -> None:
         """`door` is `tensor` without its history, as `by` (`.data`) gives it."""

@@ -52,14 +52,14 @@ class Recorder(Writes):
         site = call.site if call is not None else learner_site(2)
         grad = _grad_enabled()
         inference = not grad and torch.is_inference_mode_enabled()
-        op = Op(info, self.count, call, self.modules, self.loops, site, grad, inference)
-        inputs = op.inputs
+        inputs: list[Value] = []
+        attributes: list[tuple[str, Any]] = []
         table = self.table
         # asked by type first, of what most arguments are: isinstance of Tensor takes its time to say no
         for place, arg in enumerate(args):
             kind = type(arg)
             if kind in _NUMBERS:
-                op.attributes.append((info.arguments[place], arg))
+                attributes.append((info.arguments[place], arg))
             elif kind is _Tensor or isinstance(arg, _Tensor):
                 value = table.get(id(arg))
                 if value is None or not value.requires_grad or value.ref() is not arg:
@@ -69,15 +69,16 @@ class Recorder(Writes):
                 inputs.extend(self.value_of(item) for item in arg if isinstance(item, _Tensor))
                 if any(item is None for item in arg):
                     gaps = Gaps(":" if item is None else "tensor" for item in arg)
-                    op.attributes.append((info.arguments[place], gaps))
+                    attributes.append((info.arguments[place], gaps))
             elif place < len(info.arguments):
-                op.attributes.append((info.arguments[place], arg))
+                attributes.append((info.arguments[place], arg))
         if kwargs:
             for name, arg in kwargs.items():
                 if not isinstance(arg, _Tensor):
-                    op.attributes.append((name, arg))
+                    attributes.append((name, arg))
                 elif name not in info.outs:
                     inputs.append(self.value_of(arg))
+        op = Op(info, self.count, call, self.modules, self.loops, site, grad, inference, inputs, attributes)
         if info.writes and self._write(op, info, args, kwargs or {}):
             return
         outs = [out] if type(out) is _Tensor or isinstance(out, _Tensor) else tensors_in(out)
@@ -113,7 +114,6 @@ class Recorder(Writes):
                 value.step = step
                 if not op.reads_grad:
                     self._use(value)
-        op.tensors = outs
         drawn = not op.reads_grad
         for place, tensor in enumerate(outs):
             value = self.table[id(tensor)] = Value(tensor, op, place)
@@ -125,7 +125,7 @@ class Recorder(Writes):
         if drawn:
             step.ops.append(op)
             step.events.append((FORWARD, op, op.site))
-        self._open = op
+        self._open, self._returned = op, outs
 
     def _updated(self, value: Value) -> Value:
         """What an evaluation behind the update reads: of a leaf that this step has used and written, the new values."""
@@ -257,14 +257,14 @@ class Recorder(Writes):
         found = [self.table.get(id(tensor)) for tensor in outs]
         made = [v for v in found if v is not None and v.op is not None and v.op.number >= call.first]
         if len(made) == len(outs) > 1 and len({id(value.op) for value in made}) > 1:
-            self._returned(call, args, made, outs)
+            self._function(call, args, made, outs)
             return
         for value, tensor in zip(found, outs, strict=True):
             if value in made and value is not None and value.op is not None and tensor.grad_fn is not None:
                 self.own(value.op, tensor.grad_fn)
                 value.requires_grad = True
 
-    def _returned(self, call: Call, args: tuple[Any, ...], made: list[Value], outs: list[_Tensor]) -> None:
+    def _function(self, call: Call, args: tuple[Any, ...], made: list[Value], outs: list[_Tensor]) -> None:
         """Several ops made what a Function returns, and one backward is that of them all: it gets a node of its own."""
         op = Op(RETURNED, self.count, call, self.modules, self.loops, call.site, _grad_enabled())
         op.inputs = [self.value_of(arg) for arg in args if isinstance(arg, _Tensor) and arg.requires_grad] + made

@@ -193,8 +193,6 @@ class Op(Struct, eq=False):
     inputs: list[Value] = []
     attributes: list[tuple[str, Any]] = []
     values: list[Value] = []
-    tensors: list[torch.Tensor] | None = None
-    """What it returned, until autograd has dealt with it."""
     grad_fn: str | None = None
     sequence: int = -1
     saved: list[tuple[str, Any]] | None = None

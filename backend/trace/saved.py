@@ -33,6 +33,25 @@ class Unnamed(NamedTuple):
 def saved_of(node: Any, recorder: Recorder, op: Op | None) -> Saved:
     """The saved tensors of one autograd node, by torch's names. `op` is what it was recorded for, if that was seen."""
     names, custom = _known.get(type(node)) or _look_at(type(node))
+    if recorder.packs or custom:
+        return _one_by_one(node, recorder, op, names, custom=custom)
+    found: Saved = []
+    table = recorder.table
+    try:
+        for name, attribute, _ in names:
+            kept = getattr(node, attribute)
+            if kept is not None:
+                value = table.get(id(kept))
+                if value is None or value.ref() is not kept:
+                    value = recorder.known(kept) or _unknown(name, kept, recorder, op)
+                found.append((name, value))
+    except (RuntimeError, AttributeError):  # one of them is freed or was changed in place, or is a list
+        return _one_by_one(node, recorder, op, names, custom=custom)
+    return found
+
+
+def _one_by_one(node: Any, recorder: Recorder, op: Op | None, names: Names, *, custom: bool) -> Saved:
+    """The same, where what is kept may be packed, a list, or not to be had."""
     found: Saved = []
     for name, attribute, raw_attribute in names:
         try:

@@ -82,6 +82,7 @@ class Session:
         self.recorder = Recorder(job.preview, sampled=job.trace == "sampled")
         self.recorder.survey = partial(survey, self.recorder)
         self.recorder.whole = whole
+        self.recorder.packs = "register_hooks" in job.code  # of a single saved tensor: nothing else would tell
         self.names = Names(self.recorder, self.source, self.namespace)
         self.recorder.resolve = self.names.resolve
         self.builder = Builder(self.source, self.names, Calls.of(self.recorder), job.step_bytes)

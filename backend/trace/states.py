@@ -1,13 +1,14 @@
-"""Copying a model, taking and loading its state, filling tensors with initial values: nothing that is computed.
+"""Building a layer, copying a model, taking and loading its state, filling tensors with initial values.
 
-Torch does it with ops (`clone`, `detach`, `copy_`, the QR decomposition of `orthogonal_`), which would stand on the
-graph as if the learner had written them. What comes out is told as data or as leaves that this made; what a parameter
+Nothing of it is computed. Torch does it with ops (`clone`, `detach`, `copy_`, the QR decomposition of `orthogonal_`),
+which would stand on the graph as if the learner had written them. What comes out is told as data or as leaves that this made; what a parameter
 in use is overwritten with, as an update.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 from backend.trace.names import held_in
 from backend.trace.recorder import Recorder
 from backend.trace.source import learner_site
+from backend.trace.watching import watching
 
 _Parameter = torch.nn.Parameter
 _Module = torch.nn.Module
@@ -32,6 +34,8 @@ def watch_states(active: Callable[[], Recorder | None]) -> None:
     for name in dir(initialisers):
         if name.endswith("_") and not name.startswith("_"):
             _wrap(initialisers, name, active, writes=lambda tensor, *_: (tensor,))
+    for layer in {kind for kind in _kinds(_Module) if _makes_parameters(kind)}:
+        _wrap_constructor(layer)
 
 
 def _wrap(
@@ -63,6 +67,38 @@ def _wrap(
         return out
 
     setattr(owner, name, quiet)
+
+
+def _kinds(kind: type[_Module]) -> Iterator[type[_Module]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from _kinds(one)
+
+
+def _makes_parameters(kind: type[_Module]) -> bool:
+    """A layer of torch's own whose constructor makes tensors: it asks on which device. Lazy ones make them later."""
+    own = vars(kind).get("__init__") if kind.__module__.startswith("torch.nn.modules.") else None
+    lazy = issubclass(kind, torch.nn.modules.lazy.LazyModuleMixin)
+    return own is not None and not lazy and "device" in inspect.signature(own).parameters
+
+
+def _wrap_constructor(kind: Any) -> None:
+    """To make and fill one weight takes a dozen calls, and each would be heard. A class of the learner's may override
+    some of it: there the modes stay on.
+    """
+    plain = kind.__init__
+
+    @functools.wraps(plain)
+    def construct(module: _Module, *args: Any, **kwargs: Any) -> None:
+        modes = watching()
+        if modes is None or not type(module).__module__.startswith("torch.nn."):
+            plain(module, *args, **kwargs)
+            return
+        modes.recorder.finish_op()
+        with modes.aside():
+            plain(module, *args, **kwargs)
+
+    kind.__init__ = construct
 
 
 def _version(tensor: torch.Tensor) -> int | None:

@@ -115,6 +115,8 @@ class Steps(Ledger):
         self.switched: dict[int, tuple[Value, Site | None]] = {}
         """id(leaf) -> the leaf, and where it was told that it needs no gradient any more."""
         self.copies: list[Copy] = []
+        self.packs = False
+        """The snippet has hooks for what backward keeps: to unpack it may run them."""
         self.threads: Site | None = None
         """Where the snippet has started a thread: modes are one thread's, so nothing of it is seen."""
         self.from_threads: Site | None = None

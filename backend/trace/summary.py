@@ -46,27 +46,27 @@ class Summariser:
         self._end = 0
         """What is used of it, in bytes."""
 
-    def add(self, key: Key, tensor: torch.Tensor, *, silent: bool = False) -> None:
-        """Take a tensor's numbers. `silent`: all modes are switched off here, so nobody hears it being read."""
-        if type(tensor) in _PLAIN:
-            if not silent and _function_modes():
-                with torch._C.DisableTorchFunction():
-                    self._read(key, tensor)
-            elif (
-                tensor.dim()
-                or tensor.dtype is not _float32
-                or not tensor.is_cpu
-                or (not silent and _dispatch_modes())
-                or _transforms() is not None
-            ):
+    def add(self, key: Key, tensor: torch.Tensor) -> None:
+        """Take a tensor's numbers. No mode that is on hears it being read."""
+        if type(tensor) in _PLAIN and _function_modes():
+            with torch._C.DisableTorchFunction():
                 self._read(key, tensor)
-            else:  # a single number costs less than its memory
-                try:
-                    self._found.append((key, tensor.item(), 0))
-                except RuntimeError:  # it has no memory any more, or is a wrapper that has outlived its transform
-                    self._rarely(key, tensor)
+        elif type(tensor) in _PLAIN and _dispatch_modes():
+            self._read(key, tensor)
         else:
+            self.add_unheard(key, tensor)
+
+    def add_unheard(self, key: Key, tensor: torch.Tensor) -> None:
+        """The same where no mode is on."""
+        if type(tensor) not in _PLAIN:
             self._rarely(key, tensor)
+        elif tensor.dim() or tensor.dtype is not _float32 or not tensor.is_cpu or _transforms() is not None:
+            self._read(key, tensor)
+        else:  # a single number costs less than its memory
+            try:
+                self._found.append((key, tensor.item(), 0))
+            except RuntimeError:  # it has no memory any more, or is a wrapper that has outlived its transform
+                self._rarely(key, tensor)
 
     def again(self, summaries: Summaries) -> None:
         """Take what has been summarised before."""
@@ -130,8 +130,10 @@ class Silent(Summariser):
     def __init__(self) -> None:
         super().__init__(0)
 
-    def add(self, key: Key, tensor: torch.Tensor, *, silent: bool = False) -> None:
+    def add(self, key: Key, tensor: torch.Tensor) -> None:
         """Leave it."""
+
+    add_unheard = add
 
     def again(self, summaries: Summaries) -> None:
         """Leave them."""

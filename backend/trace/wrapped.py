@@ -26,6 +26,7 @@ def install(run_backward: Callable[..., Any]) -> None:
     _wrap_modules()
     _wrap_threads()
     _wrap_hooks()
+    _wrap_packing()
     watch_loaders(active)
     watch_states(active)
     stepping.install()
@@ -124,3 +125,16 @@ def _wrap_hooks() -> None:
         return hooks, None
 
     mixin._register_hook = staticmethod(register_hook)  # type: ignore[method-assign]  # as it is in torch
+
+
+def _wrap_packing() -> None:
+    """`saved_tensors_hooks`, that of `checkpoint` included: from then on what backward keeps may be packed."""
+    plain = torch._C._autograd._push_saved_tensors_default_hooks
+
+    def push(pack: Callable[..., Any], unpack: Callable[..., Any]) -> None:
+        recorder = active()
+        if recorder is not None:
+            recorder.packs = True
+        plain(pack, unpack)
+
+    torch._C._autograd._push_saved_tensors_default_hooks = push  # type: ignore[assignment]  # same signature, watched
