@@ -17,7 +17,6 @@ from torch.autograd.graph import get_gradient_edge
 
 from backend.trace.recorder import Recorder
 from backend.trace.records import (
-    BACKWARD,
     EDGE_GRAD,
     FORWARD,
     FUNC_BACKWARD,
@@ -28,6 +27,7 @@ from backend.trace.records import (
     Pass,
     Site,
     Step,
+    happened,
 )
 from backend.trace.saved import saved_of
 from backend.trace.source import FILENAME, learner_site
@@ -101,7 +101,7 @@ def _recorded(recorder: Recorder, site: Any, name: str = "backward") -> Iterator
         recorder.finish_op()
         recorder.call = outer
         # first the gradients as they come, then the graph of how they were computed
-        step.events[began:] = sorted(step.events[began:], key=lambda event: bool(event[0] == FORWARD))
+        step.events[began:] = sorted(step.events[began:], key=lambda event: bool(happened(event)[0] == FORWARD))
 
 
 def _remember(recorder: Recorder, outputs: Sequence[Any], site: Any, args: Any, kwargs: Any) -> Pass:
@@ -147,7 +147,7 @@ class _Watch:
         """Those of AccumulateGrad, which does not go: `loss` of one turn lives until that of the next is there."""
         self.acting: dict[int, int] = {}
         """id(node) of each leaf with hooks of the learner's own that act on it once it has its gradient -> version."""
-        self._happened = step.events.append
+        self._heard = step.events.append
         self._add = recorder.summariser.add if modes else recorder.summariser.add_unheard
 
     def walk(self, roots: list[torch.Tensor], *, hooked: bool = True) -> None:
@@ -189,28 +189,31 @@ class _Watch:
         recorder = self.recorder
         if type(raw) is _AccumulateGrad:
             variable = raw.variable
-            node = self.nodes[raw] = EngineNode(raw.name(), None, recorder.value_of(variable))
+            node = self.nodes[raw] = EngineNode(raw.name(), None, recorder.value_of(variable), self.site)
             self.leaves.append(node)
             if variable._post_accumulate_grad_hooks:
                 self.acting[id(node)] = variable._version
             return node
         op = recorder.by_sequence.get(raw._sequence_nr())
-        node = self.nodes[raw] = EngineNode(raw.name(), op)
         if op is None:
+            node = EngineNode(raw.name(), None, None, self.site)
             node.saved = saved_of(raw, recorder, None)
-        elif op.saved is None:
-            op.saved = saved_of(raw, recorder, op)
+        else:
+            node = EngineNode(op.grad_fn or raw.name(), op, None, self.site)
+            if op.saved is None:
+                op.saved = saved_of(raw, recorder, op)
+        self.nodes[raw] = node
         stack.append((raw, node))
         return node
 
     def _leaving(self) -> Callable[[EngineNode, Grads, Grads], None]:
         """What becomes a hook of each node, by being its method: the engine has run it."""
-        happened, add, site = self._happened, self._add, self.site
+        heard, add = self._heard, self._add
 
         def left(node: EngineNode, grad_inputs: Grads, grad_outputs: Grads) -> None:
             if self.over:
                 return
-            happened((BACKWARD, node, site))
+            heard(node)
             if node.arrivals > 1:
                 for output, grad in enumerate(grad_outputs):
                     if grad is not None:
@@ -219,7 +222,7 @@ class _Watch:
             for place, grad in enumerate(grad_inputs):
                 if grad is not None and nexts[place][0] is not None:
                     edge = (EDGE_GRAD, node, place)
-                    happened((BACKWARD, edge, site))
+                    heard(edge)
                     add(edge, grad)
 
         return left
@@ -233,7 +236,7 @@ class _Watch:
     def _accumulated(self, node: EngineNode, _grad_inputs: Grads, grad_outputs: Grads) -> None:
         """A hook: a leaf has its gradient."""
         if not self.over:
-            self._happened((BACKWARD, node, self.site))
+            self._heard(node)
             if id(node) in self.acting and grad_outputs[0] is not None:
                 self._acted(node)
 

@@ -13,7 +13,7 @@ def events_of(step: Step, structure: Structure, source: Source) -> list[Event]:
     """Everything that happened, in order; absurdly many are cut."""
     told: list[Event] = []
     last, line = None, 0
-    for phase, what, site in step.events:
+    for phase, what, site in step.happened():
         if site is not last:
             last, line = site, source.line(site) or 0
         if isinstance(what, tuple):

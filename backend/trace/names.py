@@ -27,7 +27,8 @@ class Names:
         sites, self.recorder.sites = self.recorder.sites, []
         self._parameters(step)
         known: dict[tuple[int, int, int], tuple[list[str], int | None]] = {}
-        for value, site, place in sites:
+        every = iter(sites)
+        for value, site, place in zip(every, every, every, strict=True):
             # by identity: hashing a code object reads all of it
             key = (id(site[0]), site[1], place)
             found = known.get(key)

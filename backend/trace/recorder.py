@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from backend.trace.iterations import Pass, Path
 from backend.trace.ledger import tensors_in, whole
-from backend.trace.records import FORWARD, RETURNED, VALUE, Call, Copy, Gaps, Op, OpInfo, Site, Value
+from backend.trace.records import RETURNED, VALUE, Call, Copy, Gaps, Op, OpInfo, Site, Value
 from backend.trace.source import learner_site
 from backend.trace.writes import Writes
 
@@ -58,7 +58,7 @@ class Recorder(Writes):
         # asked by type first, of what most arguments are: isinstance of Tensor takes its time to say no
         for place, arg in enumerate(args):
             kind = type(arg)
-            if kind in _NUMBERS:
+            if kind is not _Tensor and kind in _NUMBERS:
                 attributes.append((info.arguments[place], arg))
             elif kind is _Tensor or isinstance(arg, _Tensor):
                 value = table.get(id(arg))
@@ -82,7 +82,7 @@ class Recorder(Writes):
         if info.writes and self._write(op, info, args, kwargs or {}):
             return
         outs = [out] if type(out) is _Tensor or isinstance(out, _Tensor) else tensors_in(out)
-        if not inputs and not outs:
+        if not outs and (not inputs or info.asks):
             return  # the profiler's marks and the like: no tensor in, none out
         if info.makes or not inputs:
             self._made(op, outs)
@@ -124,7 +124,7 @@ class Recorder(Writes):
         self.count += 1
         if drawn:
             step.ops.append(op)
-            step.events.append((FORWARD, op, op.site))
+            step.events.append(op)
         self._open, self._returned = op, outs
 
     def _updated(self, value: Value) -> Value:
@@ -231,12 +231,12 @@ class Recorder(Writes):
         if type(out) is _Tensor:
             value = self.table.get(id(out))
             if value is not None and value.ref() is out:
-                self.sites.append((value, site, 0))
+                self.sites += (value, site, 0)
             return
         for place, item in enumerate(out if isinstance(out, (tuple, list)) else (out,)):
             value = self.table.get(id(item)) if isinstance(item, _Tensor) else None
             if value is not None and value.ref() is item:
-                self.sites.append((value, site, place))
+                self.sites += (value, site, place)
 
     def applied(self, call: Call, args: tuple[Any, ...], out: Any) -> None:
         """`apply` of an autograd.Function has returned `out`: what ran in it is one call, whatever was called inside.

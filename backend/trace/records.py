@@ -6,7 +6,7 @@ Plain slots, because one is made for every op of a snippet; ops, calls and nodes
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -102,6 +102,7 @@ class OpInfo:
 
     __slots__ = (
         "arguments",
+        "asks",
         "defaults",
         "entry",
         "lists",
@@ -133,6 +134,8 @@ class OpInfo:
         """The arguments that are tensors, or lists of them."""
         self.makes: bool = self.packet.endswith("_like") or self.packet.startswith(("new_", "lift_fresh"))
         """It makes a tensor of its own; one that it is given says the shape, not the values."""
+        self.asks: bool = schema.name.startswith("prim::")
+        """Not an op but a question, what device a tensor is on, say."""
         self.arguments: tuple[str, ...] = tuple(a.name for a in schema.arguments)
         self.defaults: dict[str, Any] = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
         self.views: bool = any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns)
@@ -215,6 +218,8 @@ class EngineNode(Struct, eq=False):
     name: str
     op: Op | None = None
     leaf: Value | None = None
+    site: Site | None = None
+    """Where that backward was called."""
     nexts: list[tuple[EngineNode | None, int]] = []
     saved: list[tuple[str, Any]] = []
     arrivals: int = 0
@@ -273,11 +278,29 @@ class Update:
         """The leaf as it is afterwards, if the step reads it once more."""
 
 
-class Step:
-    """One pass, as it is recorded.
+class Happened(NamedTuple):
+    """One thing that happened in a step, where the snippet says so.
 
-    `events` holds (phase, what, site) with what an Op, EngineNode, Value, or the key of an edge's gradient.
+    What is an Op, EngineNode, Value, or the key of an edge's gradient.
     """
+
+    phase: int
+    what: Any
+    site: Site | None
+
+
+def happened(event: Any) -> tuple[int, Any, Site | None]:
+    """An event of a step, whole: see `Step.events`."""
+    kind = type(event)
+    if kind is Happened:
+        return event  # type: ignore[no-any-return]  # it is one
+    if kind is Op:
+        return FORWARD, event, event.site
+    return BACKWARD, event, (event if kind is EngineNode else event[1]).site
+
+
+class Step:
+    """One pass, as it is recorded."""
 
     __slots__ = (
         "backward_site",
@@ -310,7 +333,9 @@ class Step:
         """Its numbers are all taken, though it is still the last one."""
         self.ops: list[Op] = []
         self.engine: list[EngineNode] = []
-        self.events: list[tuple[int, Any, Site | None]] = []
+        self.events: list[Any] = []
+        """In order. Most are an op that ran, an EngineNode, or the key of an edge's gradient, and say themselves where
+        and in which phase; the others are `Happened`."""
         self.updates: dict[int, Update] = {}
         self.optimizers: list[tuple[str, dict[str, Any]]] = []
         """Parameter groups that stepped: the optimizer's class, and their hyperparameters."""
@@ -328,3 +353,7 @@ class Step:
         self.number: float | None = None
         """The loss, once it is known as a number."""
         self.closed = False
+
+    def happened(self) -> Iterator[tuple[int, Any, Site | None]]:
+        """Phase, what and where of all events."""
+        return map(happened, self.events)

@@ -57,7 +57,7 @@ class _Key:
             kept = tuple(name for name, _ in update.kept)
             parts.append(("update", self._value(update.leaf), update.optimizer, kept))
         last, place = None, _place(None)
-        for phase, what, site in step.events:
+        for phase, what, site in step.happened():
             if site is not last:
                 last, place = site, _place(site)
             parts.append((phase, self._happened(what), place))

@@ -1,8 +1,8 @@
 """Building a layer, copying a model, taking and loading its state, filling tensors with initial values.
 
-Nothing of it is computed. Torch does it with ops (`clone`, `detach`, `copy_`, the QR decomposition of `orthogonal_`),
-which would stand on the graph as if the learner had written them. What comes out is told as data or as leaves that this made; what a parameter
-in use is overwritten with, as an update.
+Nothing of that is computed. Torch does it with ops (`clone`, `detach`, `copy_`, the QR decomposition of `orthogonal_`),
+which would stand on the graph as if the learner had written them. What comes out is told as data or as leaves that this
+made; what a parameter in use is overwritten with, as an update.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _Parameter = torch.nn.Parameter
 _Module = torch.nn.Module
 
 
-def watch_states(active: Callable[[], Recorder | None]) -> None:
-    """Wrap what does it, once. Without an active recorder the wrappers only call what they wrap."""
-    _wrap(_Parameter, "__deepcopy__", active, after=_copied)
-    _wrap(torch, "load", active, after=_loaded)
-    _wrap(_Module, "state_dict", active, after=_taken)
-    _wrap(_Module, "load_state_dict", active, writes=lambda module, *_: _held(module))
+def watch_states() -> None:
+    """Wrap what does it, once. Where nobody is watching the wrappers only call what they wrap."""
+    _wrap(_Parameter, "__deepcopy__", after=_copied)
+    _wrap(torch, "load", after=_loaded)
+    _wrap(_Module, "state_dict", after=_taken)
+    _wrap(_Module, "load_state_dict", writes=lambda module, *_: _held(module))
     initialisers = torch.nn.init
     for name in dir(initialisers):
         if name.endswith("_") and not name.startswith("_"):
-            _wrap(initialisers, name, active, writes=lambda tensor, *_: (tensor,))
+            _wrap(initialisers, name, writes=lambda tensor, *_: (tensor,))
     for layer in {kind for kind in _kinds(_Module) if _makes_parameters(kind)}:
         _wrap_constructor(layer)
 
@@ -41,7 +41,6 @@ def watch_states(active: Callable[[], Recorder | None]) -> None:
 def _wrap(
     owner: Any,
     name: str,
-    active: Callable[[], Recorder | None],
     *,
     writes: Callable[..., Iterable[Any]] | None = None,
     after: Callable[[Recorder, Any, Any], None] | None = None,
@@ -51,11 +50,12 @@ def _wrap(
 
     @functools.wraps(plain)
     def quiet(*args: Any, **kwargs: Any) -> Any:
-        recorder = active()
-        if recorder is None or recorder.suspended:
+        modes = watching()
+        if modes is None:
             return plain(*args, **kwargs)
+        recorder = modes.recorder
         recorder.finish_op()
-        with recorder.paused():  # our own questions too
+        with modes.aside():  # only ours are off: without a FakeTensorMode, its tensors have no memory to fill
             written = [] if writes is None or not args else [t for t in writes(*args) if isinstance(t, torch.Tensor)]
             versions = list(map(_version, written))
             out = plain(*args, **kwargs)
@@ -83,8 +83,9 @@ def _makes_parameters(kind: type[_Module]) -> bool:
 
 
 def _wrap_constructor(kind: Any) -> None:
-    """To make and fill one weight takes a dozen calls, and each would be heard. A class of the learner's may override
-    some of it: there the modes stay on.
+    """Nobody hears how a layer is built: to make and fill one weight takes a dozen calls.
+
+    A class of the learner's may override a part of it: there the modes stay on.
     """
     plain = kind.__init__
 

@@ -29,11 +29,13 @@ from backend.trace.records import (
     ZERO_GRAD,
     Call,
     Copy,
+    Happened,
     Pass,
     Site,
     Step,
     Update,
     Value,
+    happened,
 )
 from backend.trace.source import learner_site
 from backend.trace.summary import Silent, Summaries, Summariser
@@ -104,7 +106,8 @@ class Steps(Ledger):
         self.module_loops: list[Path] = []
         """The loops around each of `module_calls`."""
         self.loop_headers: list[Header] = []
-        self.sites: list[tuple[Value, Site, int]] = []
+        self.sites: list[Any] = []
+        """Value, site and place of one result after the other that a call in the learner's own frame has returned."""
         self.suspended = 0
         self.count = 0
         self.backwards = 0
@@ -283,7 +286,7 @@ class Steps(Ledger):
             return
         step.told = step.told and self._forward_part != []  # what is not kept cannot be told again
         step.ops = list(first.ops)
-        step.events = [e for e in first.events if e[0] == FORWARD]
+        step.events = [event for event in first.events if happened(event)[0] == FORWARD]
         self.summariser.again(self._forward_part)
         for op in step.ops:
             for value in (*op.inputs, *op.values):
@@ -303,7 +306,7 @@ class Steps(Ledger):
             self._use(value)
             value.used = used
             self.step.mentioned.append(value)
-            self.step.events.append((FORWARD, value, value.origin.site if value.origin else None))
+            self.step.events.append(Happened(FORWARD, value, value.origin.site if value.origin else None))
 
     def enter(self, module: Any, outer: tuple[int, ...]) -> tuple[int, ...]:
         """A module is called inside the modules `outer`; the path that its ops have."""
@@ -337,7 +340,7 @@ class Steps(Ledger):
         known = step.updates.get(id(leaf))
         if known is None:
             known = step.updates[id(leaf)] = Update(leaf, optimizer, site)
-            step.events.append((UPDATE, leaf, site))
+            step.events.append(Happened(UPDATE, leaf, site))
         known.then = None
         return known
 
@@ -354,7 +357,7 @@ class Steps(Ledger):
     def zero_grad(self, leaf: Value, site: Site | None) -> None:
         """A leaf's gradient was emptied or dropped."""
         self.emptied[id(leaf)] = site
-        self.step.events.append((ZERO_GRAD, leaf, site))
+        self.step.events.append(Happened(ZERO_GRAD, leaf, site))
         leaf.zeroed = True
         self.forget_grad(leaf)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from types import MethodType
 from typing import Any
@@ -28,7 +27,7 @@ def install(run_backward: Callable[..., Any]) -> None:
     _wrap_hooks()
     _wrap_packing()
     watch_loaders(active)
-    watch_states(active)
+    watch_states()
     stepping.install()
 
 
@@ -111,16 +110,22 @@ def _wrap_modules() -> None:
     torch.nn.Module.__call__ = call  # type: ignore[method-assign]  # same signature, watched
 
 
+class _Hooks(dict[Any, Any]):
+    """The hooks of a node, in order. A hook of the learner's beside ours needs a weak reference to them."""
+
+    __slots__ = ("__weakref__",)
+
+
 def _wrap_hooks() -> None:
     """A hook that is a node's of the recorder gets no handle: making those takes longer than all else about hooking."""
     mixin = torch.autograd.function._HookMixin
     plain = mixin._register_hook
 
-    def register_hook(hooks: OrderedDict[Any, Any] | None, hook: Any) -> tuple[OrderedDict[Any, Any], Any]:
+    def register_hook(hooks: dict[Any, Any] | None, hook: Any) -> tuple[dict[Any, Any], Any]:
         if type(hook) is not MethodType or type(hook.__self__) is not EngineNode:
             return plain(hooks, hook)  # type: ignore[no-any-return,no-untyped-call]  # torch annotates nothing of it
         if hooks is None:
-            hooks = OrderedDict()
+            hooks = _Hooks()
         hooks[hook.__func__] = hook  # one for each backward; torch's own keys are numbers
         return hooks, None
 

@@ -217,6 +217,16 @@ def test_what_a_hook_packs_is_not_unpacked_to_look(trace: Any) -> None:
     assert told.graph().saved_bytes == 24
 
 
+def test_a_hook_of_a_single_saved_tensor_is_not_run_to_look(trace: Any) -> None:
+    told = trace(
+        "calls = []\nx = torch.ones(3, requires_grad=True)\ny = x.exp()\n"
+        "y.grad_fn._raw_saved_result.register_hooks(lambda t: t.half(), lambda t: calls.append(1) or t.float())\n"
+        "y.sum().backward()"
+    )
+    assert told.namespace["calls"] == [1]
+    assert [(s.name, s.bytes, s.dtype) for s in told.node("y").saved] == [("result", 6, "torch.float16")]
+
+
 @pytest.mark.parametrize("layout", ["coo", "csr", "csc"])
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_sparse_tensor_has_the_bytes_that_it_stores(trace: Any, layout: str, gone: bool) -> None:

@@ -36,6 +36,52 @@ def test_it_leaves_no_ops_on_the_graph(trace: Any, code: str) -> None:
     assert [op for op in told.ops() if op != "add"] == PLAIN, "the sums are the snippet's own"
 
 
+LAYERS = {
+    "Linear": ("nn.Linear(2, 2)", "x"),
+    "Conv1d": ("nn.Conv1d(2, 2, 1)", "x.T"),
+    "BatchNorm1d": ("nn.BatchNorm1d(2)", "x"),
+    "LSTM": ("nn.LSTM(2, 2)", "x"),
+    "TransformerEncoderLayer": ("nn.TransformerEncoderLayer(2, 1, 4, dropout=0.0)", "x"),
+    "of the learner's own": ("Own(2, 2)", "x"),
+}
+OWN = (
+    "class Own(nn.Linear):\n    def reset_parameters(self):\n"
+    "        with torch.no_grad():\n            self.weight.fill_(2.0)\n            self.bias.zero_()\n"
+)
+
+
+@pytest.mark.parametrize(("layer", "given"), LAYERS.values(), ids=list(LAYERS))
+def test_how_a_layer_is_built_is_not_told_and_its_weights_are_torchs(trace: Any, layer: str, given: str) -> None:
+    code = f"{OWN}torch.manual_seed(3)\nlayer = {layer}\nafter = torch.rand(1)\nx = torch.ones(3, 2)\n"
+    told = trace(
+        code + f"out = layer({given})\nout = out[0] if isinstance(out, tuple) else out\nout.sum().backward()\n"
+    )
+    plain: dict[str, Any] = {"torch": torch, "nn": torch.nn}
+    exec(code, plain)
+    assert not {"empty", "uniform_", "fill_", "zero_", "kaiming_uniform_"} & set(told.ops())
+    built = told.namespace["layer"]
+    assert [(n, p.tolist()) for n, p in built.named_parameters()] == [
+        (n, p.tolist()) for n, p in plain["layer"].named_parameters()
+    ]
+    assert torch.equal(told.namespace["after"], plain["after"]), "the same random numbers were drawn"
+    assert all(p.grad is not None for p in built.parameters())
+
+
+def test_a_mode_of_the_learners_own_stays_on_while_a_layer_is_built(trace: Any) -> None:
+    told = trace("with torch.device('meta'):\n    layer = nn.Linear(3, 4)\ny = layer(torch.ones(2, 3, device='meta'))")
+    assert told.namespace["layer"].weight.is_meta
+    fake = "from torch._subclasses.fake_tensor import FakeTensorMode\nwith FakeTensorMode():\n"
+    told = trace(fake + "    layer = nn.Linear(3, 4)\n    nn.init.ones_(layer.bias)\n    y = layer(torch.ones(2, 3))\n")
+    assert (told.answer.problem, told.answer.output) == (None, []), "no warning either"
+    assert "addmm" in told.ops()
+    assert "device" not in {node.op for node in told.graph().nodes}
+
+
+def test_an_error_in_a_layers_constructor_leaves_the_modes_on(trace: Any) -> None:
+    told = trace("try:\n    nn.Linear(2, -1)\nexcept RuntimeError:\n    pass\n" + MODEL + TRAINED)
+    assert told.ops() == PLAIN
+
+
 def test_it_leaves_none_behind_the_backward_either(trace: Any) -> None:
     told = trace(MODEL + TRAINED + QUIET["a copy"] + QUIET["a copy of the state"])
     assert (len(told.answer.steps), told.ops()) == (1, PLAIN)

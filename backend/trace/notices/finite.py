@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from backend.trace.notices.caution import Caution, Told, called
-from backend.trace.records import BACKWARD, EDGE_GRAD, GRAD, VALUE, EngineNode, Op, Step, Value
+from backend.trace.records import EDGE_GRAD, GRAD, VALUE, EngineNode, Op, Step, Value
 from backend.trace.reduction import Summary
 
 _COUNTS: Final = {False: (struct.Struct("<2f"), 16), True: (struct.Struct("<2d"), 32)}
@@ -158,8 +158,9 @@ def from_gradients(told: Told) -> Iterator[Found]:
     bad = {key for key, summary in summaries.items() if any(counts(summary))}
     if not bad or not _reached(told.step, bad):
         return
-    passed = (what for phase, what, _ in told.step.events if phase == BACKWARD and isinstance(what, EngineNode))
-    for node in passed:
+    for node in told.step.events:
+        if not isinstance(node, EngineNode):
+            continue
         wrong = [place for place in range(len(node.nexts)) if (EDGE_GRAD, id(node), place) in bad]
         if not wrong or node.op is None:
             continue
