@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from types import MethodType
 from typing import Any
 
@@ -143,7 +142,7 @@ class _Watch:
         self.leaves: list[EngineNode] = []
         self.over = False
         """Most hooks are not taken off, which takes as long as hooking: they fall silent, and go with the graph."""
-        self.handles: list[Any] = []
+        self.staying: list[tuple[dict[Any, Any], Any]] = []
         """Those of AccumulateGrad, which does not go: `loss` of one turn lives until that of the next is there."""
         self.acting: dict[int, int] = {}
         """id(node) of each leaf with hooks of the learner's own that act on it once it has its gradient -> version."""
@@ -175,14 +174,14 @@ class _Watch:
             changed = {id(value.op or value) for value in self.recorder.hooked}
             for node in nodes.values():
                 node.arrivals += 2 * (id(node.op or node.leaf) in changed)
-        left = self._leaving()
+        left, entered, accumulated = self._leaving(), self._entering(), self._accumulating()
         for raw, node in nodes.items() if hooked else ():
             if node.leaf is None:
                 raw.register_hook(MethodType(left, node))
                 continue
             if node.arrivals > 1:
-                self.handles.append(raw.register_prehook(partial(self._entered, node)))
-            self.handles.append(raw.register_hook(partial(self._accumulated, node)))
+                self.staying.append((raw.register_prehook(MethodType(entered, node)), entered))
+            self.staying.append((raw.register_hook(MethodType(accumulated, node)), accumulated))
         self.step.engine[first:] = nodes.values()
 
     def _node(self, raw: Any, stack: list[tuple[Any, EngineNode]]) -> EngineNode:
@@ -227,18 +226,25 @@ class _Watch:
 
         return left
 
-    def _entered(self, node: EngineNode, grad_outputs: Grads) -> None:
-        """A hook: the sum for a leaf is about to be added to its gradient."""
-        grad = grad_outputs[0]
-        if grad is not None and not self.over:
-            self._add((GRAD, node, 0), grad)
+    def _entering(self) -> Callable[[EngineNode, Grads], None]:
+        """The same: the sum for a leaf is about to be added to its gradient."""
 
-    def _accumulated(self, node: EngineNode, _grad_inputs: Grads, grad_outputs: Grads) -> None:
-        """A hook: a leaf has its gradient."""
-        if not self.over:
+        def entered(node: EngineNode, grad_outputs: Grads) -> None:
+            grad = grad_outputs[0]
+            if grad is not None:
+                self._add((GRAD, node, 0), grad)
+
+        return entered
+
+    def _accumulating(self) -> Callable[[EngineNode, Grads, Grads], None]:
+        """The same: a leaf has its gradient."""
+
+        def accumulated(node: EngineNode, _grad_inputs: Grads, grad_outputs: Grads) -> None:
             self._heard(node)
             if id(node) in self.acting and grad_outputs[0] is not None:
                 self._acted(node)
+
+        return accumulated
 
     def _acted(self, node: EngineNode) -> None:
         """What the learner's hooks have done with a leaf: an update, a zero_grad."""
@@ -256,8 +262,8 @@ class _Watch:
     def finish(self, older: set[int]) -> None:
         """Silence the hooks, and look at what has piled up in `.grad` of leaves (by id) that had an older gradient."""
         self.over = True
-        for handle in self.handles:
-            handle.remove()
+        for hooks, key in self.staying:
+            hooks.pop(key, None)
         self.nodes = {}  # autograd's nodes hold the hooks, which hold this: no collector sees that circle
         recorder = self.recorder
         for node in self.leaves:

@@ -117,7 +117,10 @@ class _Hooks(dict[Any, Any]):
 
 
 def _wrap_hooks() -> None:
-    """A hook that is a node's of the recorder gets no handle: making those takes longer than all else about hooking."""
+    """A hook that is a node's of the recorder gets no handle, whose making takes longer than all else about hooking.
+
+    Where torch returns the handle, the node's hooks come instead; ours is in them under its function.
+    """
     mixin = torch.autograd.function._HookMixin
     plain = mixin._register_hook
 
@@ -127,7 +130,7 @@ def _wrap_hooks() -> None:
         if hooks is None:
             hooks = _Hooks()
         hooks[hook.__func__] = hook  # one for each backward; torch's own keys are numbers
-        return hooks, None
+        return hooks, hooks
 
     mixin._register_hook = staticmethod(register_hook)  # type: ignore[method-assign]  # as it is in torch
 

@@ -22,8 +22,8 @@ PARTS: Final[dict[str, tuple[tuple[type, str], ...]]] = {
         (_Watch, "walk"),
         (_Watch, "finish"),
         (_Watch, "_leaving"),
-        (_Watch, "_entered"),
-        (_Watch, "_accumulated"),
+        (_Watch, "_entering"),
+        (_Watch, "_accumulating"),
     ),
     "summaries": ((Summariser, "add"), (Summariser, "add_unheard"), (Summariser, "take")),
     "names": ((Names, "resolve"),),
@@ -32,7 +32,7 @@ PARTS: Final[dict[str, tuple[tuple[type, str], ...]]] = {
 }
 """`snippet` is the learner's own code with the modes around it."""
 
-MAKERS: Final = frozenset({"_leaving"})
+MAKERS: Final = frozenset({"_leaving", "_entering", "_accumulating"})
 """Functions that make the one to be timed."""
 
 
