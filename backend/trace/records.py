@@ -87,6 +87,10 @@ class Value:
 _TENSOR_LISTS = frozenset({"List[Tensor]", "List[Optional[Tensor]]"})
 
 
+_PLAIN = frozenset({"Tensor", "number"})
+"""Types of arguments."""
+
+
 _UNSAFE = frozenset({"_unsafe_view", "unsafe_split", "unsafe_split_with_sizes"})
 """Ops that return views and do not say so in their schema."""
 
@@ -95,6 +99,22 @@ class Gaps(tuple[str, ...]):
     """A list of tensors of which some are None, as `x[:, i]` has it: ":" for None, "tensor" for a tensor."""
 
     __slots__ = ()
+
+
+def _binding(func: Any) -> Callable[..., Any] | None:
+    """The function of `torch` that is this op and nothing else: called so, it takes a third less than as an overload.
+
+    Only of tensors and numbers: with others the two may understand the same arguments in two ways.
+    """
+    schema = func._schema
+    given, made = [str(a.type) for a in schema.arguments], [str(r.type) for r in schema.returns]
+    pure = not any(one.alias_info for one in (*schema.arguments, *schema.returns))
+    if not schema.name.startswith("aten::") or not pure or made != ["Tensor"]:
+        return None
+    if given[:1] != ["Tensor"] or not _PLAIN.issuperset(given):
+        return None
+    found: Callable[..., Any] | None = getattr(torch._C._VariableFunctions, schema.name.removeprefix("aten::"), None)
+    return found
 
 
 class OpInfo:
@@ -121,7 +141,7 @@ class OpInfo:
         schema = func._schema
         self.overload = func
         """Kept, so that nothing else is ever where it is."""
-        self.run: Callable[..., Any] = func._op if type(func) is torch._ops.OpOverload else func
+        self.run: Callable[..., Any] = _binding(func) or func._op if type(func) is torch._ops.OpOverload else func
         """The op itself: an OpOverload only calls on, and that is a call more for each op."""
         self.packet: str = schema.name.split("::")[-1]
         overload = f".{schema.overload_name}" if schema.overload_name else ""
