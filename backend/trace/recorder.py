@@ -94,35 +94,37 @@ class Recorder(Writes):
         step = self.step
         if op.info.writes:
             outs = [self._written(op, tensor) for tensor in outs]
-        if self.grads:
-            op.reads_grad = any(
-                v.op.reads_grad if v.op is not None else self.holder(v.ref()) is not None for v in op.inputs
-            )
-        if step.closed and not op.grad_enabled and _shows_leaf(op):
-            op.reads_grad = True  # `w[0] -= lr * w.grad[0]`: the view is a part of the update
-        if step.closed and outs and not op.reads_grad and not self._afterthought(op):
-            self.next_step()
-            step = self.step
-        if op.reads_grad and op.info.packet == "sub":
-            leaf = op.inputs[0]
-            if leaf.op is None and leaf.requires_grad:
-                step.lost.append((leaf, op.site))
-        if step.updates and not op.reads_grad:
+        reads_grad = bool(self.grads) and any(
+            v.op.reads_grad if v.op is not None else self.holder(v.ref()) is not None for v in op.inputs
+        )
+        if step.closed:
+            if not op.grad_enabled and _shows_leaf(op):
+                reads_grad = True  # `w[0] -= lr * w.grad[0]`: the view is a part of the update
+            if outs and not reads_grad and not self._afterthought(op):
+                self.next_step()
+                step = self.step
+        if reads_grad:
+            op.reads_grad = True
+            if op.info.packet == "sub":
+                leaf = op.inputs[0]
+                if leaf.op is None and leaf.requires_grad:
+                    step.lost.append((leaf, op.site))
+        elif step.updates:
             op.inputs = [self._updated(value) for value in op.inputs]
         for value in op.inputs:
             if value.step is not step:
                 value.step = step
-                if not op.reads_grad:
+                if not reads_grad:
                     self._use(value)
-        drawn = not op.reads_grad
+        table, values = self.table, op.values
         for place, tensor in enumerate(outs):
-            value = self.table[id(tensor)] = Value(tensor, op, place)
+            value = table[id(tensor)] = Value(tensor, op, place)
             value.step = step
-            op.values.append(value)
-            if drawn:
+            values.append(value)
+            if not reads_grad:
                 self.summariser.add((VALUE, op, place), tensor)
         self.count += 1
-        if drawn:
+        if not reads_grad:
             step.ops.append(op)
             step.events.append(op)
         self._open, self._returned = op, outs
