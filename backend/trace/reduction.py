@@ -61,7 +61,7 @@ _ABSENT: Final[dict[tuple[torch.Size, torch.dtype, torch.device], Summary]] = {}
 
 def rare(tensor: torch.Tensor, preview: int) -> Summary:
     """A tensor of a kind that few snippets have: a copy is read."""
-    if hasattr(tensor, "fake_mode"):
+    if "fake_mode" in tensor.__dict__:
         return absent(tensor)  # a FakeTensor: asked for its memory, it warns
     strided = tensor.layout is torch.strided and tensor.is_cpu and not tensor.is_quantized
     if tensor._is_zerotensor():  # a gradient that is 0, and has no memory
