@@ -231,7 +231,7 @@ class _Watch:
 
         def entered(node: EngineNode, grad_outputs: Grads) -> None:
             grad = grad_outputs[0]
-            if grad is not None:
+            if grad is not None and not self.over:
                 self._add((GRAD, node, 0), grad)
 
         return entered
@@ -240,9 +240,10 @@ class _Watch:
         """The same: a leaf has its gradient."""
 
         def accumulated(node: EngineNode, _grad_inputs: Grads, grad_outputs: Grads) -> None:
-            self._heard(node)
-            if id(node) in self.acting and grad_outputs[0] is not None:
-                self._acted(node)
+            if not self.over:
+                self._heard(node)
+                if id(node) in self.acting and grad_outputs[0] is not None:
+                    self._acted(node)
 
         return accumulated
 

@@ -127,7 +127,7 @@ class Recorder(Writes):
         if not reads_grad:
             step.ops.append(op)
             step.events.append(op)
-        self._open, self._returned = op, outs
+        self._returned, self._open = outs, op  # in this order, wherever a stop comes
 
     def _updated(self, value: Value) -> Value:
         """What an evaluation behind the update reads: of a leaf that this step has used and written, the new values."""
