@@ -30,6 +30,7 @@ from backend.trace.records import (
 )
 from backend.trace.saved import saved_of
 from backend.trace.source import FILENAME, learner_site
+from backend.trace.watching import watching
 
 _AccumulateGrad = torch._C._functions.AccumulateGrad  # type: ignore[attr-defined]  # torch stubs lack it
 
@@ -62,7 +63,9 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     step = recorder.step
     site = learner_site(2)
     creates_graph = len(args) > 2 and bool(args[2])
-    watch = _Watch(recorder, step, site, modes=creates_graph)
+    modes = watching()
+    assert modes is not None
+    watch = _Watch(recorder, step, site, modes=creates_graph or not modes.alone())
     if roots:
         step.loss = recorder.value_of(roots[0])
     with recorder.paused():  # unpacking a saved result detaches it
@@ -73,7 +76,8 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     recorder.backwards += 1
     run = _remember(recorder, outputs, site, args, kwargs)
     try:
-        with _recorded(recorder, site) if creates_graph else recorder.paused():
+        # only our modes are off: what the snippet's tensors and modes do for themselves, they do here too
+        with _recorded(recorder, site) if creates_graph else modes.aside():
             result = engine(outputs, *args, **kwargs)
         recorder.backward_site = step.backward_site = site
         if not run.accumulates and not creates_graph:

@@ -90,6 +90,9 @@ _TENSOR_LISTS = frozenset({"List[Tensor]", "List[Optional[Tensor]]"})
 _PLAIN = frozenset({"Tensor", "number"})
 """Types of arguments."""
 
+_MAKE_TENSORS = frozenset({"add", "sub", "subtract", "mul", "multiply", "div", "divide", "true_divide", "floor_divide"})
+"""Functions that take a number for a tensor."""
+
 
 _UNSAFE = frozenset({"_unsafe_view", "unsafe_split", "unsafe_split_with_sizes"})
 """Ops that return views and do not say so in their schema."""
@@ -104,7 +107,8 @@ class Gaps(tuple[str, ...]):
 def _binding(func: Any) -> Callable[..., Any] | None:
     """The function of `torch` that is this op and nothing else: called so, it takes a third less than as an overload.
 
-    Only of tensors and numbers: with others the two may understand the same arguments in two ways.
+    Only of tensors and numbers: with others the two may understand the same arguments in two ways. And not where the
+    function makes a tensor of the number, which is another overload.
     """
     schema = func._schema
     given, made = [str(a.type) for a in schema.arguments], [str(r.type) for r in schema.returns]
@@ -112,6 +116,8 @@ def _binding(func: Any) -> Callable[..., Any] | None:
     if not schema.name.startswith("aten::") or not pure or made != ["Tensor"]:
         return None
     if given[:1] != ["Tensor"] or not _PLAIN.issuperset(given):
+        return None
+    if schema.overload_name == "Scalar" and schema.name.removeprefix("aten::") in _MAKE_TENSORS:
         return None
     found: Callable[..., Any] | None = getattr(torch._C._VariableFunctions, schema.name.removeprefix("aten::"), None)
     return found

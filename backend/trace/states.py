@@ -30,6 +30,7 @@ def watch_states() -> None:
     _wrap(torch, "load", after=_loaded)
     _wrap(_Module, "state_dict", after=_taken)
     _wrap(_Module, "load_state_dict", writes=lambda module, *_: _held(module))
+    _wrap(vars(torch.nn.parameter)["UninitializedTensorMixin"], "materialize")
     initialisers = torch.nn.init
     for name in dir(initialisers):
         if name.endswith("_") and not name.startswith("_"):
@@ -55,10 +56,12 @@ def _wrap(
             return plain(*args, **kwargs)
         recorder = modes.recorder
         recorder.finish_op()
-        with modes.aside():  # only ours are off: without a FakeTensorMode, its tensors have no memory to fill
+        with recorder.paused():
             written = [] if writes is None or not args else [t for t in writes(*args) if isinstance(t, torch.Tensor)]
             versions = list(map(_version, written))
+        with modes.aside():  # only ours are off: without a FakeTensorMode, its tensors have no memory to fill
             out = plain(*args, **kwargs)
+        with recorder.paused():
             for tensor, version in zip(written, versions, strict=True):
                 if version is None or tensor._version != version:
                     recorder.overwritten(tensor, learner_site())
@@ -95,9 +98,14 @@ def _wrap_constructor(kind: Any) -> None:
         if modes is None or not type(module).__module__.startswith("torch.nn."):
             plain(module, *args, **kwargs)
             return
-        modes.recorder.finish_op()
+        recorder = modes.recorder
+        recorder.finish_op()
         with modes.aside():
             plain(module, *args, **kwargs)
+        if module._buffers:
+            with recorder.paused():
+                made = [buffer for buffer in module._buffers.values() if buffer is not None]
+                recorder.brought(made, type(module).__name__, learner_site())
 
     kind.__init__ = construct
 

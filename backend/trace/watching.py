@@ -94,8 +94,8 @@ class Watching:
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self._function, self._forward = FunctionMode(recorder), ForwardMode(recorder)
-        self._under: tuple[int, int] | None = None
-        """How many modes lie under ours, while they are off."""
+        self._under: tuple[int | None, int | None] | None = None
+        """How many modes lie under ours, while they are off; None for one that was not there."""
 
     def __enter__(self) -> Watching:
         for mode in (self._function, self._forward):
@@ -109,16 +109,22 @@ class Watching:
         _DISPATCHES.put(self._forward, _DISPATCHES.length())
         self._forward.__exit__(*error)  # type: ignore[no-untyped-call]  # not only taken off: it keeps count of modes
 
-    def off(self) -> bool:
-        """Take the modes off. False where they are off."""
+    def off(self, *, both: bool = True) -> bool:
+        """Take the modes off. False where they are off.
+
+        Torch itself takes one off while it is asked. Unless `both` are to be there, the other is enough.
+        """
         if self._under is not None:
             return False
         function, forward = _FUNCTIONS.place(self._function), _DISPATCHES.place(self._forward)
-        if function is None or forward is None:
+        missing = (function is None) + (forward is None)
+        if missing == 2 or (missing and both):
             return False
         self._under = function, forward
-        _DISPATCHES.take(forward)
-        _FUNCTIONS.take(function)
+        if forward is not None:
+            _DISPATCHES.take(forward)
+        if function is not None:
+            _FUNCTIONS.take(function)
         return True
 
     def on(self) -> None:
@@ -126,15 +132,22 @@ class Watching:
         if self._under is not None:
             function, forward = self._under
             self._under = None
-            _FUNCTIONS.put(self._function, function)
-            _DISPATCHES.put(self._forward, forward)
+            if function is not None:
+                _FUNCTIONS.put(self._function, function)
+            if forward is not None:
+                _DISPATCHES.put(self._forward, forward)
+
+    def alone(self) -> bool:
+        """No mode is on but ours: none of the snippet's."""
+        ours = _FUNCTIONS.place(self._function) is not None, _DISPATCHES.place(self._forward) is not None
+        return (torch._C._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()) == ours
 
     @contextmanager
     def aside(self) -> Iterator[None]:
         """What runs inside is torch's own business: nothing of it is seen."""
         recorder = self.recorder
         recorder.suspended += 1
-        off = self.off()
+        off = self.off(both=False)
         try:
             yield
         finally:
@@ -154,7 +167,7 @@ class Watching:
         finally:
             recorder.finish_op()
             if off:
-                self.off()
+                self.off(both=False)
             recorder.suspended += 1
 
 

@@ -15,7 +15,7 @@ from backend.trace.batches import watch_loaders
 from backend.trace.records import Call, EngineNode
 from backend.trace.source import FILENAME, learner_site
 from backend.trace.states import watch_states
-from backend.trace.watching import active
+from backend.trace.watching import active, watching
 
 
 def install(run_backward: Callable[..., Any]) -> None:
@@ -44,10 +44,10 @@ def _wrap_engine(run_backward: Callable[..., Any]) -> None:
 
     def unwatched(*args: Any, **kwargs: Any) -> Any:
         """The seed that backward makes for itself is no op of the learner's."""
-        recorder = active()
-        if recorder is None or recorder.suspended:
+        modes = watching()
+        if modes is None:
             return make_grads(*args, **kwargs)
-        with recorder.paused():
+        with modes.aside():
             return make_grads(*args, **kwargs)
 
     torch.autograd._make_grads = unwatched

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from backend.trace.records import OpInfo
 from tests.trace.learning_path import SNIPPETS as LEARNING_PATH
 from tests.trace.oracle import assert_same, run_plain
 
@@ -96,3 +100,52 @@ def test_the_seed_decides_and_without_one_every_run_differs(trace: Any) -> None:
     runs = [{k: trace(code, seed=seed).namespace[k] for k in "tpn"} for seed in (7, 7, 8, None, None)]
     assert runs[0] == runs[1]
     assert all(len({run[k] for run in runs[1:]}) == 4 for k in "tpn")
+
+
+class _Heard(TorchDispatchMode):
+    """Which overloads run."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch annotates no argument of it
+        self.overloads: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.overloads.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+def _called(function: Callable[..., Any], given: list[Any]) -> tuple[list[str], Any]:
+    torch.manual_seed(0)
+    with _Heard() as heard, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        out = function(*given)
+    values = out.nan_to_num().tolist() if out.layout is torch.strided and not out.is_quantized else None
+    return heard.overloads[:1], (out.dtype, out.shape, values)
+
+
+def test_an_op_that_is_called_as_a_function_of_torch_is_that_very_op() -> None:
+    """For each overload of which that is done: the same op runs, with the same result."""
+    tensors = [torch.tensor([[0.5, 1.0], [2.0, 0.25]]), torch.tensor([[3, 1], [2, 4]]), torch.tensor([True, False])]
+    compared, others = 0, []
+    packets = [getattr(torch.ops.aten, name) for name in dir(torch.ops.aten)]
+    for overload in (getattr(p, name) for p in packets if hasattr(p, "overloads") for name in p.overloads()):
+        info = OpInfo(overload)
+        if info.run is overload._op:
+            continue
+        schema = overload._schema.arguments
+        for tensor in tensors:
+            given = [2 if str(a.type) == "number" else tensor for a in schema if not a.kwarg_only]
+            try:
+                expected = _called(overload._op, given)
+            except Exception:  # not for such a tensor, or not on this machine
+                continue
+            compared += 1
+            others += [] if _called(info.run, given) == expected else [f"{overload} of {tensor.dtype}"]
+    assert compared > 300
+    assert others == []
+
+
+def test_a_scalar_overload_takes_its_numbers_in_its_own_order(trace: Any) -> None:
+    told = trace("y = torch.ops.aten.add.Scalar(torch.arange(3), 2.5, 2)\nz = torch.ops.aten.sub.Scalar(y, 1.0, 3)")
+    assert (told.answer.problem, told.answer.output) == (None, [])
+    assert (told.namespace["y"].tolist(), told.namespace["z"].tolist()) == ([5.0, 6.0, 7.0], [2.0, 3.0, 4.0])

@@ -42,6 +42,7 @@ LAYERS = {
     "BatchNorm1d": ("nn.BatchNorm1d(2)", "x"),
     "LSTM": ("nn.LSTM(2, 2)", "x"),
     "TransformerEncoderLayer": ("nn.TransformerEncoderLayer(2, 1, 4, dropout=0.0)", "x"),
+    "lazy": ("nn.Sequential(nn.LazyLinear(4), nn.LazyBatchNorm1d(affine=False), nn.LazyLinear(2))", "x"),
     "of the learner's own": ("Own(2, 2)", "x"),
 }
 OWN = (
@@ -57,7 +58,7 @@ def test_how_a_layer_is_built_is_not_told_and_its_weights_are_torchs(trace: Any,
         code + f"out = layer({given})\nout = out[0] if isinstance(out, tuple) else out\nout.sum().backward()\n"
     )
     plain: dict[str, Any] = {"torch": torch, "nn": torch.nn}
-    exec(code, plain)
+    exec(f"{code}layer({given})", plain)
     assert not {"empty", "uniform_", "fill_", "zero_", "kaiming_uniform_"} & set(told.ops())
     built = told.namespace["layer"]
     assert [(n, p.tolist()) for n, p in built.named_parameters()] == [
@@ -65,6 +66,12 @@ def test_how_a_layer_is_built_is_not_told_and_its_weights_are_torchs(trace: Any,
     ]
     assert torch.equal(told.namespace["after"], plain["after"]), "the same random numbers were drawn"
     assert all(p.grad is not None for p in built.parameters())
+
+
+def test_buffers_were_made_where_the_layer_was_built(trace: Any) -> None:
+    told = trace("norm = nn.BatchNorm1d(2)\nx = torch.ones(3, 2)\nnorm(x).sum().backward()")
+    mean = told.node("running_mean")
+    assert (mean.kind, mean.op, mean.line) == ("data", "BatchNorm1d", 1)
 
 
 def test_a_mode_of_the_learners_own_stays_on_while_a_layer_is_built(trace: Any) -> None:
@@ -75,6 +82,56 @@ def test_a_mode_of_the_learners_own_stays_on_while_a_layer_is_built(trace: Any) 
     assert (told.answer.problem, told.answer.output) == (None, []), "no warning either"
     assert "addmm" in told.ops()
     assert "device" not in {node.op for node in told.graph().nodes}
+
+
+WRAPPER = """
+class W(torch.Tensor):
+    seen = []
+    @staticmethod
+    def __new__(cls, inner):
+        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)
+    def __init__(self, inner):
+        self.inner = inner
+    __torch_function__ = torch._C._disabled_torch_function_impl
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        cls.seen.append(str(func))
+        given = [arg.inner if isinstance(arg, W) else arg for arg in args]
+        out = func(*given, **{k: v.inner if isinstance(v, W) else v for k, v in (kwargs or {}).items()})
+        return W(out) if isinstance(out, torch.Tensor) else out
+x = W(torch.ones(3)).requires_grad_()
+"""
+"""A tensor without memory of its own."""
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["(x**3).sum().backward()\ngrad = x.grad", "grad, = torch.autograd.grad((x**3).sum(), x, create_graph=True)"],
+    ids=["backward", "create_graph"],
+)
+def test_a_tensor_that_does_its_ops_itself_does_those_of_backward_too(trace: Any, code: str) -> None:
+    told = trace(WRAPPER + code)
+    plain: dict[str, Any] = {"torch": torch}
+    exec(WRAPPER + code, plain)
+    assert told.answer.problem is None
+    assert told.namespace["grad"].inner.tolist() == [3.0, 3.0, 3.0]
+    assert [f for f in told.namespace["W"].seen if "detach" not in f] == [
+        f for f in plain["W"].seen if "detach" not in f
+    ]
+
+
+def test_a_mode_of_the_learners_own_hears_backward(trace: Any) -> None:
+    mode = (
+        "from torch.utils._python_dispatch import TorchDispatchMode\nseen = []\n"
+        "class Mode(TorchDispatchMode):\n    def __torch_dispatch__(self, func, types, args=(), kwargs=None):\n"
+        "        seen.append(str(func))\n        return func(*args, **(kwargs or {}))\n"
+    )
+    code = mode + "x = torch.ones(2, 2, requires_grad=True)\ny = x.exp().sum()\nwith Mode():\n    y.backward()\n"
+    told = trace(code)
+    plain: dict[str, Any] = {"torch": torch}
+    exec(code, plain)
+    assert told.namespace["seen"] == plain["seen"]
+    assert told.grad("x") == pytest.approx([2.718282] * 4)
 
 
 def test_an_error_in_a_layers_constructor_leaves_the_modes_on(trace: Any) -> None:
