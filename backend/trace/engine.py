@@ -64,8 +64,7 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     site = learner_site(2)
     creates_graph = len(args) > 2 and bool(args[2])
     modes = watching()
-    assert modes is not None
-    watch = _Watch(recorder, step, site, modes=creates_graph or not modes.alone())
+    watch = _Watch(recorder, step, site, modes=creates_graph or modes is None or not modes.alone())
     if roots:
         step.loss = recorder.value_of(roots[0])
     with recorder.paused():  # unpacking a saved result detaches it
@@ -77,7 +76,8 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     run = _remember(recorder, outputs, site, args, kwargs)
     try:
         # only our modes are off: what the snippet's tensors and modes do for themselves, they do here too
-        with _recorded(recorder, site) if creates_graph else modes.aside():
+        quiet = recorder.paused if modes is None else modes.quiet  # not called before: it is in force from then on
+        with _recorded(recorder, site) if creates_graph else quiet():
             result = engine(outputs, *args, **kwargs)
         recorder.backward_site = step.backward_site = site
         if not run.accumulates and not creates_graph:

@@ -81,7 +81,12 @@ class Recorder(Writes):
         op = Op(info, self.count, call, self.modules, self.loops, site, grad, inference, inputs, attributes)
         if info.writes and self._write(op, info, args, kwargs or {}):
             return
-        outs = [out] if type(out) is _Tensor or isinstance(out, _Tensor) else tensors_in(out)
+        if type(out) is _Tensor:
+            outs = [out]
+        elif isinstance(out, _Tensor):
+            outs, self.subclasses = [out], True
+        else:
+            outs = tensors_in(out)
         if not outs and (not inputs or info.asks):
             return  # the profiler's marks and the like: no tensor in, none out
         if info.makes or not inputs:

@@ -100,7 +100,7 @@ def _wrap_constructor(kind: Any) -> None:
             return
         recorder = modes.recorder
         recorder.finish_op()
-        with modes.aside():
+        with modes.quiet():
             plain(module, *args, **kwargs)
         if module._buffers:
             with recorder.paused():

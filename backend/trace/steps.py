@@ -118,6 +118,8 @@ class Steps(Ledger):
         self.switched: dict[int, tuple[Value, Site | None]] = {}
         """id(leaf) -> the leaf, and where it was told that it needs no gradient any more."""
         self.copies: list[Copy] = []
+        self.subclasses = False
+        """An op has returned a tensor of a class that may do its ops itself."""
         self.packs = False
         """The snippet has hooks for what backward keeps: to unpack it may run them."""
         self.threads: Site | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -142,18 +142,13 @@ class Watching:
         ours = _FUNCTIONS.place(self._function) is not None, _DISPATCHES.place(self._forward) is not None
         return (torch._C._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()) == ours
 
-    @contextmanager
-    def aside(self) -> Iterator[None]:
+    def aside(self) -> AbstractContextManager[None]:
         """What runs inside is torch's own business: nothing of it is seen."""
-        recorder = self.recorder
-        recorder.suspended += 1
-        off = self.off(both=False)
-        try:
-            yield
-        finally:
-            if off:
-                self.on()
-            recorder.suspended -= 1
+        return _Aside(self)
+
+    def quiet(self) -> AbstractContextManager[None]:
+        """The same, in less time where no mode and no tensor of the snippet's own would miss being asked."""
+        return self.recorder.paused() if self.alone() and not self.recorder.subclasses else self.aside()
 
     @contextmanager
     def back(self) -> Iterator[None]:
@@ -169,6 +164,25 @@ class Watching:
             if off:
                 self.off(both=False)
             recorder.suspended += 1
+
+
+class _Aside:
+    """A class, because a generator takes twice the time."""
+
+    __slots__ = ("_modes", "_off")
+
+    def __init__(self, modes: Watching) -> None:
+        self._modes = modes
+        self._off = False
+
+    def __enter__(self) -> None:
+        self._modes.recorder.suspended += 1
+        self._off = self._modes.off(both=False)
+
+    def __exit__(self, *error: object) -> None:
+        if self._off:
+            self._modes.on()
+        self._modes.recorder.suspended -= 1
 
 
 def active() -> Recorder | None:

@@ -47,7 +47,7 @@ def _wrap_engine(run_backward: Callable[..., Any]) -> None:
         modes = watching()
         if modes is None:
             return make_grads(*args, **kwargs)
-        with modes.aside():
+        with modes.quiet():
             return make_grads(*args, **kwargs)
 
     torch.autograd._make_grads = unwatched
