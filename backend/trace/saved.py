@@ -98,14 +98,14 @@ def _packed(one: Any) -> list[torch.Tensor] | str:
 
 def _unknown(name: str, tensor: torch.Tensor, recorder: Recorder, op: Op | None) -> Any:
     """A saved tensor that is not the one that an op returned: that op's all the same, or a number, or nobody's."""
+    if op is not None and not tensor.dim():
+        # `x * 2` saves the 2 as a tensor of its own: it is told as the number that was written
+        for attribute, written in op.attributes:
+            if attribute == name and isinstance(written, (int, float, complex)):
+                return str(written)
     value = recorder.made_by(tensor)
     if value is not None:
         return value
-    if op is not None and not tensor.dim():
-        # `x * 2` saves the 2 as a tensor of its own: it is told as the number that was written
-        written = dict(op.attributes).get(name)
-        if isinstance(written, int | float | complex):
-            return str(written)
     return Unnamed(tuple(tensor.shape), str(tensor.dtype), memory_of(tensor))
 
 
