@@ -76,8 +76,8 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     run = _remember(recorder, outputs, site, args, kwargs)
     try:
         # only our modes are off: what the snippet's tensors and modes do for themselves, they do here too
-        quiet = recorder.paused if modes is None else modes.quiet  # not called before: it is in force from then on
-        with _recorded(recorder, site) if creates_graph else quiet():
+        quiet = recorder.paused() if modes is None else modes.quiet()
+        with _recorded(recorder, site) if creates_graph else quiet:
             result = engine(outputs, *args, **kwargs)
         recorder.backward_site = step.backward_site = site
         if not run.accumulates and not creates_graph:
@@ -198,14 +198,11 @@ class _Watch:
                 self.acting[id(node)] = variable._version
             return node
         op = recorder.by_sequence.get(raw._sequence_nr())
+        node = self.nodes[raw] = EngineNode(raw.name(), op, None, self.site)
         if op is None:
-            node = EngineNode(raw.name(), None, None, self.site)
             node.saved = saved_of(raw, recorder, None)
-        else:
-            node = EngineNode(op.grad_fn or raw.name(), op, None, self.site)
-            if op.saved is None:
-                op.saved = saved_of(raw, recorder, op)
-        self.nodes[raw] = node
+        elif op.saved is None:
+            op.saved = saved_of(raw, recorder, op)
         stack.append((raw, node))
         return node
 

@@ -30,11 +30,11 @@ class Paused:
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
-        self._dispatch = torch._C._DisableTorchDispatch()
-        self._function = torch._C.DisableTorchFunction()
 
     def __enter__(self) -> None:
         self._steps.suspended += 1
+        self._dispatch = torch._C._DisableTorchDispatch()  # in force as soon as it is made
+        self._function = torch._C.DisableTorchFunction()
         self._dispatch.__enter__()
         self._function.__enter__()
 

@@ -305,10 +305,7 @@ class Update:
 
 
 class Happened(NamedTuple):
-    """One thing that happened in a step, where the snippet says so.
-
-    What is an Op, EngineNode, Value, or the key of an edge's gradient.
-    """
+    """A tensor that was mentioned, updated or lost its gradient in a step, and where."""
 
     phase: int
     what: Any
@@ -316,7 +313,10 @@ class Happened(NamedTuple):
 
 
 def happened(event: Any) -> tuple[int, Any, Site | None]:
-    """An event of a step, whole: see `Step.events`."""
+    """Phase, what and where of an event (see `Step.events`).
+
+    What is an Op, an EngineNode, a Value, or the key of an edge's gradient.
+    """
     kind = type(event)
     if kind is Happened:
         return event  # type: ignore[no-any-return]  # it is one

@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 from backend.trace.names import held_in
 from backend.trace.recorder import Recorder
 from backend.trace.source import learner_site
+from backend.trace.stepping import kinds
 from backend.trace.watching import watching
 
 _Parameter = torch.nn.Parameter
@@ -35,24 +36,28 @@ def watch_states() -> None:
     for name in dir(initialisers):
         if name.endswith("_") and not name.startswith("_"):
             _wrap(initialisers, name, writes=lambda tensor, *_: (tensor,))
-    for layer in {kind for kind in _kinds(_Module) if _makes_parameters(kind)}:
-        _wrap_constructor(layer)
+    for layer in {kind for kind in kinds(_Module) if _makes_parameters(kind)}:
+        _wrap(layer, "__init__", only=_is_torchs, after=_built)
 
 
 def _wrap(
     owner: Any,
     name: str,
     *,
+    only: Callable[..., bool] | None = None,
     writes: Callable[..., Iterable[Any]] | None = None,
     after: Callable[[Recorder, Any, Any], None] | None = None,
 ) -> None:
-    """`writes` says which tensors the call overwrites; `after` is given its first argument and what it returned."""
+    """A call that nobody hears: of all, or where `only` says so.
+
+    `writes` says which tensors it overwrites; `after` is given its first argument and what it returned.
+    """
     plain = vars(owner)[name]
 
     @functools.wraps(plain)
     def quiet(*args: Any, **kwargs: Any) -> Any:
         modes = watching()
-        if modes is None:
+        if modes is None or (only is not None and not only(*args)):
             return plain(*args, **kwargs)
         recorder = modes.recorder
         recorder.finish_op()
@@ -65,17 +70,11 @@ def _wrap(
             for tensor, version in zip(written, versions, strict=True):
                 if version is None or tensor._version != version:
                     recorder.overwritten(tensor, learner_site())
-        if after is not None:
-            after(recorder, args[0], out)
+            if after is not None:
+                after(recorder, args[0], out)
         return out
 
     setattr(owner, name, quiet)
-
-
-def _kinds(kind: type[_Module]) -> Iterator[type[_Module]]:
-    for one in kind.__subclasses__():
-        yield one
-        yield from _kinds(one)
 
 
 def _makes_parameters(kind: type[_Module]) -> bool:
@@ -85,29 +84,15 @@ def _makes_parameters(kind: type[_Module]) -> bool:
     return own is not None and not lazy and "device" in inspect.signature(own).parameters
 
 
-def _wrap_constructor(kind: Any) -> None:
-    """Nobody hears how a layer is built: to make and fill one weight takes a dozen calls.
+def _is_torchs(module: _Module, *_: Any) -> bool:
+    """A class of the learner's may override a part of how it is built: there the modes stay on."""
+    return type(module).__module__.startswith("torch.nn.")
 
-    A class of the learner's may override a part of it: there the modes stay on.
-    """
-    plain = kind.__init__
 
-    @functools.wraps(plain)
-    def construct(module: _Module, *args: Any, **kwargs: Any) -> None:
-        modes = watching()
-        if modes is None or not type(module).__module__.startswith("torch.nn."):
-            plain(module, *args, **kwargs)
-            return
-        recorder = modes.recorder
-        recorder.finish_op()
-        with modes.quiet():
-            plain(module, *args, **kwargs)
-        if module._buffers:
-            with recorder.paused():
-                made = [buffer for buffer in module._buffers.values() if buffer is not None]
-                recorder.brought(made, type(module).__name__, learner_site())
-
-    kind.__init__ = construct
+def _built(recorder: Recorder, layer: _Module, _: None) -> None:
+    if layer._buffers:
+        made = [buffer for buffer in layer._buffers.values() if buffer is not None]
+        recorder.brought(made, type(layer).__name__, learner_site())
 
 
 def _version(tensor: torch.Tensor) -> int | None:

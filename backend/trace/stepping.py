@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -12,6 +12,8 @@ from backend.trace.source import learner_site
 from backend.trace.watching import Watching, listening, watching
 
 Optimizer = torch.optim.Optimizer
+
+Kind = TypeVar("Kind")
 
 
 def install() -> None:
@@ -23,7 +25,7 @@ def install() -> None:
         return _watched_step(hooking(step))
 
     Optimizer.profile_hook_step = staticmethod(profile_hook_step)  # type: ignore[method-assign,assignment]  # wrapped
-    for kind in _kinds(Optimizer):
+    for kind in kinds(Optimizer):
         made = vars(kind).get("step")
         if getattr(made, "hooked", False):
             kind.step = _watched_step(made)  # type: ignore[method-assign,arg-type]  # likewise
@@ -31,10 +33,11 @@ def install() -> None:
     _wrap_zero_grad(torch.nn.Module, lambda module: module.parameters())
 
 
-def _kinds(kind: type[Optimizer]) -> Iterator[type[Optimizer]]:
+def kinds(kind: type[Kind]) -> Iterator[type[Kind]]:
+    """All that are derived from a class; one that is derived in two ways comes twice."""
     for one in kind.__subclasses__():
         yield one
-        yield from _kinds(one)
+        yield from kinds(one)
 
 
 def _watched_step(plain: Callable[..., Any]) -> Callable[..., Any]:

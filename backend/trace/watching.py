@@ -42,6 +42,10 @@ class _Stack:
                 return place
         return None
 
+    def has_only(self, mode: Any) -> bool:
+        """Whether no other mode is on it."""
+        return self._count() == (self.place(mode) is not None)
+
     def take(self, place: int) -> None:
         """Take off the mode at that place."""
         above = self._lift(place + 1)
@@ -139,8 +143,7 @@ class Watching:
 
     def alone(self) -> bool:
         """No mode is on but ours: none of the snippet's."""
-        ours = _FUNCTIONS.place(self._function) is not None, _DISPATCHES.place(self._forward) is not None
-        return (torch._C._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()) == ours
+        return _FUNCTIONS.has_only(self._function) and _DISPATCHES.has_only(self._forward)
 
     def aside(self) -> AbstractContextManager[None]:
         """What runs inside is torch's own business: nothing of it is seen."""

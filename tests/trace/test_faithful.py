@@ -127,9 +127,8 @@ def test_an_op_that_is_called_as_a_function_of_torch_is_that_very_op() -> None:
     """For each overload of which that is done: the same op runs, with the same result."""
     tensors = [torch.tensor([[0.5, 1.0], [2.0, 0.25]]), torch.tensor([[3, 1], [2, 4]]), torch.tensor([True, False])]
     compared, others = 0, []
-    names = [
-        name for name in dir(torch.ops.aten) if not name.startswith(("_", "fbgemm", "quantized"))
-    ]  # not torch's own
+    # those that anybody calls: others return handles, each time another
+    names = [name for name in dir(torch.ops.aten) if not name.startswith(("_", "fbgemm", "quantized"))]
     packets = [getattr(torch.ops.aten, name) for name in names]
     for overload in (getattr(p, name) for p in packets if hasattr(p, "overloads") for name in p.overloads()):
         info = OpInfo(overload)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from tests.trace.oracle import run_plain
+
 MODEL = "import copy, io\nmodel = nn.Linear(2, 1)\nx = torch.ones(3, 2)\n"
 TRAINED = "loss = model(x).pow(2).mean()\nloss.backward()\n"
 PLAIN = ["t", "addmm", "pow", "mean"]
@@ -57,8 +59,7 @@ def test_how_a_layer_is_built_is_not_told_and_its_weights_are_torchs(trace: Any,
     told = trace(
         code + f"out = layer({given})\nout = out[0] if isinstance(out, tuple) else out\nout.sum().backward()\n"
     )
-    plain: dict[str, Any] = {"torch": torch, "nn": torch.nn}
-    exec(f"{code}layer({given})", plain)
+    plain = run_plain(f"{code}layer({given})")
     assert not {"empty", "uniform_", "fill_", "zero_", "kaiming_uniform_"} & set(told.ops())
     built = told.namespace["layer"]
     assert [(n, p.tolist()) for n, p in built.named_parameters()] == [
@@ -111,8 +112,7 @@ x = W(torch.ones(3)).requires_grad_()
 )
 def test_a_tensor_that_does_its_ops_itself_does_those_of_backward_too(trace: Any, code: str) -> None:
     told = trace(WRAPPER + code)
-    plain: dict[str, Any] = {"torch": torch}
-    exec(WRAPPER + code, plain)
+    plain = run_plain(WRAPPER + code)
     assert told.answer.problem is None
     assert told.namespace["grad"].inner.tolist() == [3.0, 3.0, 3.0]
     assert [f for f in told.namespace["W"].seen if "detach" not in f] == [
@@ -128,8 +128,7 @@ def test_a_mode_of_the_learners_own_hears_backward(trace: Any) -> None:
     )
     code = mode + "x = torch.ones(2, 2, requires_grad=True)\ny = x.exp().sum()\nwith Mode():\n    y.backward()\n"
     told = trace(code)
-    plain: dict[str, Any] = {"torch": torch}
-    exec(code, plain)
+    plain = run_plain(code)
     assert told.namespace["seen"] == plain["seen"]
     assert told.grad("x") == pytest.approx([2.718282] * 4)
 
