@@ -68,7 +68,7 @@ def name_batch(values: list[Value]) -> None:
             for path, item in _inside(name, held):
                 value = wanted.get(id(item))
                 if value is not None and value.ref() is item and path not in value.names:
-                    value.names.append(path)
+                    value.call(path)
 
 
 def _inside(name: str, held: Any) -> Iterator[tuple[str, Any]]:

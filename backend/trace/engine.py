@@ -164,7 +164,8 @@ class _Watch:
         nodes = self.nodes
         while stack:
             raw, node = stack.pop()
-            nexts = node.nexts
+            nexts: list[tuple[EngineNode | None, int]] = []
+            node.nexts = nexts
             for following, output in raw.next_functions:
                 if following is None:
                     nexts.append((None, output))

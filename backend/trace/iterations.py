@@ -38,6 +38,8 @@ _SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambd
 _LOOPS: Final = (ast.For, ast.While)
 _COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp)
 
+_made: Final = tuple.__new__  # the class's own takes twice the time
+
 
 class Pass(NamedTuple):
     """One iteration of one run of a loop. `loop` is its place in `Iterations.headers`, `run` counts runs of loops."""
@@ -138,10 +140,11 @@ class Iterations:
             recorder.loops = (*path, Pass(loop, self._runs, frame, 0))
             return
         now = path[depth]
-        if now.run not in self._ahead:
-            recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
+        run = now.run
+        if run not in self._ahead:
+            recorder.loops = (*path[:depth], _next(now))
             return
-        self._ahead.discard(now.run)
+        self._ahead.discard(run)
         if depth + 1 < len(path):  # a loop of what it iterates over
             recorder.loops = path[: depth + 1]
 
@@ -162,7 +165,7 @@ class Iterations:
         now = path[depth]
         recorder.between = True
         self._ahead.add(now.run)
-        recorder.loops = (*path[:depth], Pass(loop, now.run, frame, now.iteration + 1))
+        recorder.loops = (*path[:depth], _next(now))
         if recorder.coasting is not None:
             recorder.coasting.ends(loop)
 
@@ -302,10 +305,19 @@ def _header(node: ast.For | ast.While | ast.ListComp | ast.SetComp | ast.DictCom
 
 def _depth(path: Path, loop: int, frame: int) -> int:
     """Where a loop of that frame lies in the path; -1 where it does not."""
-    for depth in range(len(path) - 1, -1, -1):
-        if path[depth].loop == loop and path[depth].frame == frame:
-            return depth
-    return -1
+    depth = len(path) - 1
+    while depth >= 0:
+        found, _, there, _ = path[depth]
+        if found == loop and there == frame:
+            break
+        depth -= 1
+    return depth
+
+
+def _next(now: Pass) -> Pass:
+    """The iteration that follows."""
+    loop, run, frame, iteration = now
+    return _made(Pass, (loop, run, frame, iteration + 1))
 
 
 def _call(name: str, loop: int, where: ast.AST, *more: ast.expr) -> ast.Call:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
@@ -29,7 +30,7 @@ class Ledger:
         """The ops of the step before."""
         self._open: Op | None = None
         """The op that ran last, until autograd has dealt with it."""
-        self._returned: list[_Tensor] = []
+        self._returned: Sequence[_Tensor] = ()
         """What that op returned."""
 
     def known(self, tensor: _Tensor) -> Value | None:
@@ -61,7 +62,7 @@ class Ledger:
             if not value.op.reads_grad:
                 value.requires_grad = value.is_leaf = True  # requires_grad_() on a computed tensor
                 return value
-        value = Value(tensor)
+        value = Value.of(tensor)
         value.requires_grad = tensor.requires_grad
         self.table[id(tensor)] = value
         return value
@@ -79,8 +80,9 @@ class Ledger:
         if op is None:
             return
         returned = self._returned
-        self._open, self._returned = None, []
-        for value, tensor in zip(op.values, returned, strict=True):
+        self._open, self._returned = None, ()
+        for value in op.values:
+            tensor = returned[value.output]
             grad_fn = tensor.grad_fn
             if grad_fn is not None:
                 value.requires_grad = True
@@ -93,7 +95,7 @@ class Ledger:
 
     def alias(self, door: _Tensor, tensor: _Tensor, by: str) -> None:
         """`door` is `tensor` without its history, as `by` (`.data`) gives it."""
-        value = self.table[id(door)] = Value(door)
+        value = self.table[id(door)] = Value.of(door)
         value.door = by
         self._doors[id(door)] = (weakref.ref(door), weakref.ref(tensor))
 

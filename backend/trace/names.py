@@ -37,7 +37,7 @@ class Names:
             for name in found[0]:
                 # `for p in model.parameters(): p -= …` is no name for a parameter
                 if name not in value.names and not (value.is_parameter and value.names):
-                    value.names.append(name)
+                    value.call(name)
                 if found[1] is not None and step.told:
                     self.bound[found[1], name] = value
         self._by_identity()
@@ -47,7 +47,7 @@ class Names:
             if is_tensor(held) and not name.startswith("__"):
                 value = self.recorder.table.get(id(held))
                 if value is not None and value.ref() is held and not value.names:
-                    value.names.append(name)
+                    value.call(name)
 
     def _parameters(self, step: Step) -> None:
         unnamed = {id(v): v for op in step.ops for v in op.inputs if v.op is None and not v.names}
@@ -62,7 +62,7 @@ class Names:
             value = self.recorder.table.get(id(tensor))
             if value is not None and id(value) in unnamed:
                 plain = len(modules) == 1 and not place.path[0].isdigit()
-                value.names.append(place.path if plain else f"{place.variable}.{place.path}")
+                value.call(place.path if plain else f"{place.variable}.{place.path}")
 
 
 class Held(NamedTuple):

@@ -10,12 +10,14 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from backend.trace.iterations import Pass, Path
+from backend.trace.layouts import stored_bytes
 from backend.trace.ledger import tensors_in, whole
 from backend.trace.records import RETURNED, VALUE, Call, Copy, Gaps, Op, OpInfo, Site, Value
 from backend.trace.source import learner_site
 from backend.trace.writes import Writes
 
 _Tensor = torch.Tensor
+_strided = torch.strided
 _grad_enabled = torch.is_grad_enabled
 _excluded = torch._C._dispatch_tls_is_dispatch_key_excluded
 _VIEWS = torch._C.DispatchKey.ADInplaceOrView
@@ -99,9 +101,11 @@ class Recorder(Writes):
         step = self.step
         if op.info.writes:
             outs = [self._written(op, tensor) for tensor in outs]
-        reads_grad = bool(self.grads) and any(
-            v.op.reads_grad if v.op is not None else self.holder(v.ref()) is not None for v in op.inputs
-        )
+        reads_grad = False
+        if self.grads:
+            reads_grad = any(
+                v.op.reads_grad if v.op is not None else self.holder(v.ref()) is not None for v in op.inputs
+            )
         if step.closed:
             if not op.grad_enabled and _shows_leaf(op):
                 reads_grad = True  # `w[0] -= lr * w.grad[0]`: the view is a part of the update
@@ -123,8 +127,10 @@ class Recorder(Writes):
                     self._use(value)
         table, values = self.table, op.values
         for place, tensor in enumerate(outs):
-            value = table[id(tensor)] = Value(tensor, op, place)
-            value.step = step
+            stored = None if tensor.layout is _strided else stored_bytes(tensor)
+            # as `Value.of` does, which would be one call more for each op
+            value = Value(weakref.ref(tensor), tensor.shape, tensor.dtype, stored, op, place, step)
+            table[id(tensor)] = value
             values.append(value)
             if not reads_grad:
                 self.summariser.add((VALUE, op, place), tensor)
@@ -148,7 +154,7 @@ class Recorder(Writes):
     def _made(self, op: Op, outs: list[_Tensor]) -> None:
         """A factory (`torch.randn`, `torch.tensor`): remembered, and shown once it is used or has a name."""
         for place, tensor in enumerate(outs):
-            value = Value(tensor, None, place)
+            value = Value.of(tensor, None, place)
             value.origin = op
             self.table[id(tensor)] = value
             op.values.append(value)

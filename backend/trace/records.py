@@ -1,6 +1,7 @@
 """What the recorder keeps: values, ops, calls and steps.
 
-Plain slots, because one is made for every op of a snippet; ops, calls and nodes are msgspec's, which fills them in C.
+Values, ops, calls and nodes are msgspec's, which fills them in C: one of each is made for every op of a snippet. What
+stays empty for most of them is no list of its own.
 """
 
 from __future__ import annotations
@@ -28,56 +29,54 @@ VALUE, GRAD, EDGE_GRAD, LEAF_GRAD, AFTER, STATE = range(6)
 """Places in `wire.messages.SLOT_KINDS`."""
 
 
-class Value:
+class Value(Struct, eq=False):
     """One tensor at one version: an output of an op, or a tensor that came from nowhere the recorder saw.
 
     `op` is None for leaves and data. `origin` is then the factory call that made it, if it was seen.
     """
 
-    __slots__ = (
-        "door",
-        "dtype",
-        "is_leaf",
-        "is_parameter",
-        "names",
-        "op",
-        "origin",
-        "output",
-        "ref",
-        "requires_grad",
-        "shape",
-        "step",
-        "stored",
-        "used",
-        "written",
-        "zeroed",
-    )
+    ref: weakref.ref[torch.Tensor]
+    shape: torch.Size
+    dtype: torch.dtype
+    stored: int | None
+    """Bytes of a sparse tensor."""
+    op: Op | None = None
+    output: int = 0
+    step: Step | None = None
+    origin: Op | None = None
+    requires_grad: bool = False
+    is_leaf: bool = False
+    is_parameter: bool = False
+    used: bool = False
+    door: str | None = None
+    """Of what it is another tensor's door to: ".data", or "state_dict()"."""
+    names: Sequence[str] = ()
+    """A list from the first on: most get none."""
+    written: Site | None = None
+    """Where it was last updated, for a leaf."""
+    zeroed: bool = False
+    """Its gradient was emptied or dropped at least once, for a leaf."""
 
-    def __init__(self, tensor: torch.Tensor, op: Op | None = None, output: int = 0) -> None:
-        self.ref: weakref.ref[torch.Tensor] = weakref.ref(tensor)
-        self.op = op
-        self.output = output
-        self.origin: Op | None = None
-        self.requires_grad = False
-        self.is_leaf = False
-        self.door: str | None = None
-        """Of what it is another tensor's door to: ".data", or "state_dict()"."""
-        self.is_parameter = False
-        self.names: list[str] = []
-        self.step: Step | None = None
-        self.used = False
-        self.written: Site | None = None
-        """Where it was last updated, for a leaf."""
-        self.zeroed = False
-        """Its gradient was emptied or dropped at least once, for a leaf."""
-        self.shape: torch.Size = tensor.shape
-        self.dtype: torch.dtype = tensor.dtype
-        self.stored: int | None = None if tensor.layout is _strided else stored_bytes(tensor)
-        """Bytes of a sparse tensor."""
+    __repr__ = object.__repr__
+
+    @classmethod
+    def of(cls, tensor: torch.Tensor, op: Op | None = None, output: int = 0) -> Value:
+        """What a tensor is now."""
+        stored = None if tensor.layout is _strided else stored_bytes(tensor)
+        return cls(weakref.ref(tensor), tensor.shape, tensor.dtype, stored, op, output)
+
+    def call(self, name: str) -> None:
+        """Give it one more name."""
+        if isinstance(self.names, list):
+            self.names.append(name)
+        else:
+            self.names = [name]
 
     def again(self, tensor: torch.Tensor) -> Value:
-        """The same value, held by another tensor object."""
-        other = Value(tensor, self.op, self.output)
+        """The same value, held by another tensor object. Its names are those of this one, also those that come."""
+        if not isinstance(self.names, list):
+            self.names = []
+        other = Value.of(tensor, self.op, self.output)
         other.origin, other.step, other.used = self.origin, self.step, self.used
         other.requires_grad, other.is_leaf, other.is_parameter = self.requires_grad, self.is_leaf, self.is_parameter
         other.names = self.names
@@ -224,7 +223,7 @@ class Op(Struct, eq=False):
     values: list[Value] = []
     grad_fn: str | None = None
     sequence: int = -1
-    saved: list[tuple[str, Any]] | None = None
+    saved: Sequence[tuple[str, Any]] | None = None
     reads_grad: bool = False
 
     # ops hold values, which hold ops: told in full, one would be the whole graph
@@ -246,8 +245,8 @@ class EngineNode(Struct, eq=False):
     leaf: Value | None = None
     site: Site | None = None
     """Where that backward was called."""
-    nexts: list[tuple[EngineNode | None, int]] = []
-    saved: list[tuple[str, Any]] = []
+    nexts: Sequence[tuple[EngineNode | None, int]] = ()
+    saved: Sequence[tuple[str, Any]] = ()
     arrivals: int = 0
 
     __repr__ = object.__repr__

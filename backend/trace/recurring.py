@@ -6,7 +6,7 @@ depends on, with numbers for objects. Where the key is known, the description is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final
 
 import torch
@@ -93,7 +93,7 @@ class _Key:
             self._saved(node.saved),
         )
 
-    def _saved(self, saved: list[tuple[str, Any]] | None) -> Hashable:
+    def _saved(self, saved: Sequence[tuple[str, Any]] | None) -> Hashable:
         if not saved:
             return ()
         return tuple(

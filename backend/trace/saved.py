@@ -6,6 +6,7 @@ backward runs. What is kept here is which value each one is, never the tensor.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -30,11 +31,13 @@ class Unnamed(NamedTuple):
     bytes: int
 
 
-def saved_of(node: Any, recorder: Recorder, op: Op | None) -> Saved:
+def saved_of(node: Any, recorder: Recorder, op: Op | None) -> Sequence[tuple[str, Any]]:
     """The saved tensors of one autograd node, by torch's names. `op` is what it was recorded for, if that was seen."""
     names, custom = _known.get(type(node)) or _look_at(type(node))
-    if recorder.packs or custom:
+    if custom or (names and recorder.packs):
         return _one_by_one(node, recorder, op, names, custom=custom)
+    if not names:
+        return ()
     found: Saved = []
     table = recorder.table
     try:
@@ -43,7 +46,7 @@ def saved_of(node: Any, recorder: Recorder, op: Op | None) -> Saved:
             if kept is not None:
                 value = table.get(id(kept))
                 if value is None or value.ref() is not kept:
-                    value = recorder.known(kept) or _unknown(name, kept, recorder, op)
+                    value = _unknown(name, kept, recorder, op)
                 found.append((name, value))
     except (RuntimeError, AttributeError):  # one of them is freed or was changed in place, or is a list
         return _one_by_one(node, recorder, op, names, custom=custom)

@@ -50,13 +50,13 @@ class Summariser:
 
     def add(self, key: Key, tensor: torch.Tensor) -> None:
         """Take a tensor's numbers. No mode that is on hears it being read."""
-        if type(tensor) in _PLAIN and _function_modes():
+        if not (_function_modes() or _dispatch_modes()) or type(tensor) not in _PLAIN:
+            self.add_unheard(key, tensor)
+        elif _function_modes():
             with torch._C.DisableTorchFunction():
                 self._read(key, tensor)
-        elif type(tensor) in _PLAIN and _dispatch_modes():
-            self._read(key, tensor)
         else:
-            self.add_unheard(key, tensor)
+            self._read(key, tensor)
 
     def add_unheard(self, key: Key, tensor: torch.Tensor) -> None:
         """The same where no mode is on."""

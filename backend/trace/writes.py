@@ -79,7 +79,7 @@ class Writes(Steps):
         if tensor.requires_grad and tensor.is_leaf:
             self.update(value, None, site)
         else:
-            self.table[id(tensor)] = Value(tensor)
+            self.table[id(tensor)] = Value.of(tensor)
 
     def grad_dropped(self, tensor: _Tensor, site: Site | None) -> None:
         """The gradient that `tensor` has, or had, becomes None, or zeros."""

@@ -309,7 +309,7 @@ def test_what_is_recorded_of_an_op_can_be_shown_in_a_word() -> None:
     """Ops hold values and values ops: told in full, one would be the whole graph."""
     info = OpInfo(torch.ops.aten.mul.Tensor)
     op = Op(info, 0)
-    op.values.append(Value(torch.ones(2), op))
+    op.values.append(Value.of(torch.ones(2), op))
     assert "info" not in repr(op)
     assert op != Op(info, 0)
     assert op in {op}

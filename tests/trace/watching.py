@@ -197,7 +197,7 @@ class _Watched:
                 passed_through = any(tensor is one for one in given)
                 value = self.recorder.value_of(tensor) if passed_through else self.recorder.known(tensor)
                 if value is not None:
-                    value.names.append(f"out{place}")
+                    value.call(f"out{place}")
                     self.places[place] = value.output
             seen = set()
             stack = [t.grad_fn for t in outputs if t.grad_fn is not None]

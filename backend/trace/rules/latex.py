@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -46,7 +46,7 @@ _COMPARED: Final[Mapping[type, str]] = {
 }
 
 
-def symbol(names: list[str], fallback: str) -> str:
+def symbol(names: Sequence[str], fallback: str) -> str:
     """A name as LaTeX: one letter as a variable, more of them as upright text."""
     name = names[0] if names else fallback
     if _PLAIN_NAME.match(name):
