@@ -13,6 +13,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from backend.trace.constants import with_constant
 from backend.trace.recorder import Recorder
 from backend.trace.records import Call, OpInfo
 from backend.trace.source import FILENAME, learner_frame, learner_site
@@ -63,7 +64,8 @@ class ForwardMode(TorchDispatchMode):
             info = _INFOS[id(func)] = OpInfo(func)
         if info.writes:
             recorder.finish_op()
-        out = info.run(*args, **kwargs) if kwargs else info.run(*args)
+        given = with_constant(args) if info.counts else args  # the record has what was written
+        out = info.run(*given, **kwargs) if kwargs else info.run(*given)
         recorder.add(info, args, kwargs, out)
         return out
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -83,10 +83,11 @@ class Recorder(Writes):
         op = Op(info, self.count, call, self.modules, self.loops, site, grad, inference, inputs, attributes)
         if info.writes and self._write(op, info, args, kwargs or {}):
             return
+        outs: Sequence[_Tensor]
         if type(out) is _Tensor:
-            outs = [out]
+            outs = (out,)
         elif isinstance(out, _Tensor):
-            outs, self.subclasses = [out], True
+            outs, self.subclasses = (out,), True
         else:
             outs = tensors_in(out)
         if not outs and (not inputs or info.asks):
@@ -96,7 +97,7 @@ class Recorder(Writes):
             return
         self._forward(op, outs)
 
-    def _forward(self, op: Op, outs: list[_Tensor]) -> None:
+    def _forward(self, op: Op, outs: Sequence[_Tensor]) -> None:
         """An op with tensors in: it belongs to a step."""
         step = self.step
         if op.info.writes:
@@ -151,7 +152,7 @@ class Recorder(Writes):
             then.step, then.origin = None, Op(_UPDATED, self.count, call, site=update.site)
         return update.then
 
-    def _made(self, op: Op, outs: list[_Tensor]) -> None:
+    def _made(self, op: Op, outs: Sequence[_Tensor]) -> None:
         """A factory (`torch.randn`, `torch.tensor`): remembered, and shown once it is used or has a name."""
         for place, tensor in enumerate(outs):
             value = Value.of(tensor, None, place)

@@ -93,6 +93,9 @@ _MAKE_TENSORS = frozenset({"add", "sub", "subtract", "mul", "multiply", "div", "
 """Functions that take a number for a tensor."""
 
 
+_COUNTING = tuple(getattr(torch.ops.aten, name).Tensor for name in ("add", "sub", "mul", "div"))
+"""Ops of two tensors that snippets write with a number for the second."""
+
 _UNSAFE = frozenset({"_unsafe_view", "unsafe_split", "unsafe_split_with_sizes"})
 """Ops that return views and do not say so in their schema."""
 
@@ -128,6 +131,7 @@ class OpInfo:
     __slots__ = (
         "arguments",
         "asks",
+        "counts",
         "defaults",
         "entry",
         "lists",
@@ -148,6 +152,8 @@ class OpInfo:
         """Kept, so that nothing else is ever where it is."""
         self.run: Callable[..., Any] = _binding(func) or func._op if type(func) is torch._ops.OpOverload else func
         """The op itself: an OpOverload only calls on, and that is a call more for each op."""
+        self.counts: bool = func in _COUNTING
+        """It may be given a number for its second tensor: see `constants`."""
         self.packet: str = schema.name.split("::")[-1]
         overload = f".{schema.overload_name}" if schema.overload_name else ""
         plain = self.packet if self.packet.endswith("__") else self.packet.rstrip("_")
