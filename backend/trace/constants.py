@@ -13,8 +13,10 @@ import torch
 MOST: Final = 1000
 """Numbers that are kept: a loop may make new ones for ever."""
 
+NUMBERS: Final = frozenset({float, int})
+"""What there are constants of."""
+
 _PLAIN: Final = frozenset({torch.Tensor, torch.nn.Parameter})
-_NUMBERS: Final = frozenset({float, int})
 _LARGEST: Final = torch.finfo(torch.float32).max
 _float32 = torch.float32
 _strided = torch.strided
@@ -39,15 +41,14 @@ _constants: Final = _Constants()
 
 
 def with_constant(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments of an op, with a tensor for the number that comes second.
+    """The arguments of an op, a tensor and a number, with a tensor for the number.
 
     Only beside float32, where a number is rounded before it is used: for narrower types some kernels take it as it is.
     And a mode of the snippet's is to be asked with the number.
     """
     tensor, number = args
     if (
-        type(number) in _NUMBERS
-        and type(tensor) in _PLAIN
+        type(tensor) in _PLAIN
         and tensor.dtype is _float32
         and tensor.is_cpu
         and tensor.layout is _strided

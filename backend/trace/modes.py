@@ -13,7 +13,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from backend.trace.constants import with_constant
+from backend.trace.constants import NUMBERS, with_constant
 from backend.trace.recorder import Recorder
 from backend.trace.records import Call, OpInfo
 from backend.trace.source import FILENAME, learner_frame, learner_site
@@ -64,7 +64,8 @@ class ForwardMode(TorchDispatchMode):
             info = _INFOS[id(func)] = OpInfo(func)
         if info.writes:
             recorder.finish_op()
-        given = with_constant(args) if info.counts else args  # the record has what was written
+        # the record has the number that was written
+        given = with_constant(args) if info.counts and type(args[1]) in NUMBERS else args
         out = info.run(*given, **kwargs) if kwargs else info.run(*given)
         recorder.add(info, args, kwargs, out)
         return out
@@ -105,7 +106,11 @@ class FunctionMode(TorchFunctionMode):
             call.last = recorder.count
             recorder.finish_op()
         if direct and site is not None:
-            recorder.named(out, site)
+            value = recorder.table.get(id(out))
+            if value is not None and value.ref() is out:  # one tensor, as nearly always: no call for that
+                recorder.sites += (value, site, 0)
+            else:
+                recorder.named(out, site)
         if name in _COPIES:
             recorder.copied(out, args)
         return out

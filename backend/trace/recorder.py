@@ -242,11 +242,6 @@ class Recorder(Writes):
 
     def named(self, out: Any, site: Site) -> None:
         """What a call in the learner's own frame returned; the name it is stored under is found out later."""
-        if type(out) is _Tensor:
-            value = self.table.get(id(out))
-            if value is not None and value.ref() is out:
-                self.sites += (value, site, 0)
-            return
         for place, item in enumerate(out if isinstance(out, (tuple, list)) else (out,)):
             value = self.table.get(id(item)) if isinstance(item, _Tensor) else None
             if value is not None and value.ref() is item:
