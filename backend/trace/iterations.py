@@ -139,10 +139,9 @@ class Iterations:
                 recorder.turns.starts(self.headers[loop].line)
             recorder.loops = (*path, Pass(loop, self._runs, frame, 0))
             return
-        now = path[depth]
-        run = now.run
+        _, run, _, iteration = path[depth]
         if run not in self._ahead:
-            recorder.loops = (*path[:depth], _next(now))
+            recorder.loops = (*path[:depth], _made(Pass, (loop, run, frame, iteration + 1)))
             return
         self._ahead.discard(run)
         if depth + 1 < len(path):  # a loop of what it iterates over
@@ -162,10 +161,10 @@ class Iterations:
         depth = _depth(path, loop, frame)
         if depth < 0:
             return
-        now = path[depth]
+        _, run, _, iteration = path[depth]
         recorder.between = True
-        self._ahead.add(now.run)
-        recorder.loops = (*path[:depth], _next(now))
+        self._ahead.add(run)
+        recorder.loops = (*path[:depth], _made(Pass, (loop, run, frame, iteration + 1)))
         if recorder.coasting is not None:
             recorder.coasting.ends(loop)
 
@@ -312,12 +311,6 @@ def _depth(path: Path, loop: int, frame: int) -> int:
             break
         depth -= 1
     return depth
-
-
-def _next(now: Pass) -> Pass:
-    """The iteration that follows."""
-    loop, run, frame, iteration = now
-    return _made(Pass, (loop, run, frame, iteration + 1))
 
 
 def _call(name: str, loop: int, where: ast.AST, *more: ast.expr) -> ast.Call:
