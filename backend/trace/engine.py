@@ -151,7 +151,7 @@ class _Watch:
         self.acting: dict[int, int] = {}
         """id(node) of each leaf with hooks of the learner's own that act on it once it has its gradient -> version."""
         self._heard = step.events.append
-        self._add = recorder.summariser.add if modes else recorder.summariser.add_unheard
+        self._add, self._modes = recorder.summariser.add, modes
 
     def walk(self, roots: list[torch.Tensor], *, hooked: bool = True) -> None:
         """Visit every node that can be reached from the roots, once, and hook it."""
@@ -209,7 +209,7 @@ class _Watch:
 
     def _leaving(self) -> Callable[[EngineNode, Grads, Grads], None]:
         """What becomes a hook of each node, by being its method: the engine has run it."""
-        heard, add = self._heard, self._add
+        heard, add, modes = self._heard, self._add, self._modes
 
         def left(node: EngineNode, grad_inputs: Grads, grad_outputs: Grads) -> None:
             if self.over:
@@ -218,13 +218,13 @@ class _Watch:
             if node.arrivals > 1:
                 for output, grad in enumerate(grad_outputs):
                     if grad is not None:
-                        add((GRAD, node, output), grad)
+                        add((GRAD, node, output), grad, modes=modes)
             nexts = node.nexts
             for place, grad in enumerate(grad_inputs):
                 if grad is not None and nexts[place][0] is not None:
                     edge = (EDGE_GRAD, node, place)
                     heard(edge)
-                    add(edge, grad)
+                    add(edge, grad, modes=modes)
 
         return left
 
@@ -234,7 +234,7 @@ class _Watch:
         def entered(node: EngineNode, grad_outputs: Grads) -> None:
             grad = grad_outputs[0]
             if grad is not None and not self.over:
-                self._add((GRAD, node, 0), grad)
+                self._add((GRAD, node, 0), grad, modes=self._modes)
 
         return entered
 

@@ -48,21 +48,20 @@ class Summariser:
         self._end = 0
         """What is used of it, in bytes."""
 
-    def add(self, key: Key, tensor: torch.Tensor) -> None:
-        """Take a tensor's numbers. No mode that is on hears it being read."""
-        if not (_function_modes() or _dispatch_modes()) or type(tensor) not in _PLAIN:
-            self.add_unheard(key, tensor)
-        elif _function_modes():
-            with torch._C.DisableTorchFunction():
-                self._read(key, tensor)
-        else:
-            self._read(key, tensor)
-
-    def add_unheard(self, key: Key, tensor: torch.Tensor) -> None:
-        """The same where no mode is on."""
+    def add(self, key: Key, tensor: torch.Tensor, *, modes: bool = True) -> None:
+        """Take a tensor's numbers. No mode hears it being read; `modes`: some may be on."""
         if type(tensor) not in _PLAIN:
             self._rarely(key, tensor)
-        elif tensor.dim() or tensor.dtype is not _float32 or not tensor.is_cpu or _transforms() is not None:
+        elif modes and _function_modes():
+            with torch._C.DisableTorchFunction():
+                self._read(key, tensor)
+        elif (
+            tensor.dim()
+            or tensor.dtype is not _float32
+            or not tensor.is_cpu
+            or (modes and _dispatch_modes())
+            or _transforms() is not None
+        ):
             self._read(key, tensor)
         else:  # a single number costs less than its memory
             try:
@@ -134,10 +133,8 @@ class Silent(Summariser):
     def __init__(self) -> None:
         super().__init__(0)
 
-    def add(self, key: Key, tensor: torch.Tensor) -> None:
+    def add(self, key: Key, tensor: torch.Tensor, *, modes: bool = True) -> None:
         """Leave it."""
-
-    add_unheard = add
 
     def again(self, summaries: Summaries) -> None:
         """Leave them."""

@@ -25,7 +25,7 @@ PARTS: Final[dict[str, tuple[tuple[type, str], ...]]] = {
         (_Watch, "_entering"),
         (_Watch, "_accumulating"),
     ),
-    "summaries": ((Summariser, "add"), (Summariser, "add_unheard"), (Summariser, "take")),
+    "summaries": ((Summariser, "add"), (Summariser, "take")),
     "names": ((Names, "resolve"),),
     "graph": ((Builder, "messages"),),
     "encoding": ((Outbox, "send"),),
