@@ -26,6 +26,7 @@ from backend.trace.source import Source
 from backend.trace.structure import Structure
 from backend.trace.subscripts import Subscripts
 from backend.trace.summary import Summaries
+from backend.trace.tally import Taken
 from backend.wire.messages import (
     STATISTICS,
     BriefLayout,
@@ -65,9 +66,22 @@ class Builder:
         self._recurring: dict[Hashable, Recurring] = {}
         self._outlines: set[tuple[int, ...]] = set()
         """Of the steps that are remembered."""
+        self._followed: tuple[Step, Recurring] | None = None
+        """A step that others are like, and its description."""
+
+    def knows(self, step: Step) -> bool:
+        """Whether the step, which was followed, is in all like one that was described."""
+        like = step.like
+        return (
+            like is not None and self._followed is not None and self._followed[0] is like and step.events == like.events
+        )
 
     def messages(self, step: Step, summaries: Summaries, *, last: bool = False) -> Messages:
         """The step's graph, if its structure is new, and the step. The `last` step is never brief."""
+        like = step.like
+        if self._followed is not None and self.knows(step):
+            self._last = (step, summaries)
+            return [self._again(self._followed[1], step, summaries, last=last)]
         self.names.resolve(step)
         self._subscripts.tell(step)
         self._last = (step, summaries)
@@ -78,6 +92,7 @@ class Builder:
             key = key_of(step, summaries, self.calls)
             known = self._recurring.get(key)
             if known is not None:
+                self._followed = None if like is None else (like, known)
                 return [self._again(known, step, summaries, last=last)]
         messages, known = self._described(step, summaries)
         if key is not None:
@@ -131,14 +146,10 @@ class Builder:
         sent = known.sent
         brief = None if last or sent.times % WHOLE_EVERY == 0 else sent.brief
         sent.times += 1
-        whole = None if brief is None else set(brief.whole)
-        buffers: tuple[list[bytes], list[bytes]] = ([], [])
-        for place, taken in enumerate(known.slots):
-            summary = summaries[taken][1]
-            payload = summary.payload
-            if whole is not None and place not in whole:
-                payload = payload[: STATISTICS * (8 if summary.wide else 4)]
-            buffers[summary.wide].append(payload)
+        if brief is None and isinstance(summaries, Taken) and len(known.slots) == len(summaries):
+            floats, doubles = summaries.floats, summaries.doubles
+        else:
+            floats, doubles = _laid_out(known.slots, summaries, None if brief is None else set(brief.whole))
         for taken, node in known.named:
             (_, owner, output), summary = summaries[taken]
             value = owner.values[output] if isinstance(owner, Op) else owner
@@ -147,8 +158,8 @@ class Builder:
         return StepMessage(
             index=step.index,
             graph=sent.id,
-            floats=b"".join(buffers[0]),
-            doubles=b"".join(buffers[1]),
+            floats=floats,
+            doubles=doubles,
             brief=brief is not None,
             loss=step.number,
             loss_node=known.loss_node,
@@ -198,6 +209,18 @@ class Recurring:
     events: list[Event] | None
     updates: list[UpdateRecord] | None
     """As the step message has them: None where the graph has the same."""
+
+
+def _laid_out(slots: list[int], summaries: Summaries, whole: set[int] | None) -> tuple[bytes, bytes]:
+    """The numbers of the slots, float32 and float64. If `whole` is given, of others only the statistics."""
+    buffers: tuple[list[bytes], list[bytes]] = ([], [])
+    for place, taken in enumerate(slots):
+        summary = summaries[taken][1]
+        payload = summary.payload
+        if whole is not None and place not in whole:
+            payload = payload[: STATISTICS * (8 if summary.wide else 4)]
+        buffers[summary.wide].append(payload)
+    return b"".join(buffers[0]), b"".join(buffers[1])
 
 
 def _first(summary: Summary) -> float | None:

@@ -18,9 +18,12 @@ from typing import Any, Final
 
 import torch
 
+from backend.trace.counting import Counting
+from backend.trace.following import Followed, Following
 from backend.trace.iterations import Pass, Path
 from backend.trace.recorder import Recorder
 from backend.trace.records import Value
+from backend.trace.repertoire import Repertoire
 from backend.trace.source import PAUSES
 from backend.trace.watching import Watching
 
@@ -28,6 +31,8 @@ ALIKE: Final = 4
 """So many iterations have been alike before the modes go off."""
 
 _nodes: Final = torch._C._autograd._get_sequence_nr
+_function_modes: Final = torch._C._len_torch_function_stack
+_dispatch_modes: Final = torch._C._len_torch_dispatch_stack
 
 
 class Coasting:
@@ -60,6 +65,8 @@ class Coasting:
         self._empties = False
         """The last iteration that was seen began with a `zero_grad`."""
         self.off = False
+        self._calm = 0
+        """The first iteration of this run of the loop in which something may have to be told."""
         self.torn = False
         """This iteration was not as expected, and its beginning was not seen: nothing in it is told in full."""
         self.lost: BaseException | None = None
@@ -69,6 +76,13 @@ class Coasting:
         """The step before this iteration was not seen."""
         self._woken = False
         """This iteration is the first that is seen."""
+        self.repertoire = Repertoire(recorder, modes)
+        self.following: Following | None = None
+        """This iteration is followed."""
+        self._followed: Followed | None = None
+        """The last step, if it was."""
+        self._passed = False
+        """This iteration has had a backward that was not recorded."""
 
     # what happens, as the loops and the engine tell
 
@@ -78,18 +92,32 @@ class Coasting:
         if last is None or now.loop != last.loop:
             return
         self.torn = False
+        regular = now.iteration == last.iteration + 1 and now.run == last.run and self._backwards <= self._most
+        if regular and now.iteration < self._calm:
+            self._alike += 1
+            self._nodes = _nodes()
+            self._count(frame, now)
+            return
         if self._follows(now) and self._backwards <= self._most:
             self._alike += 1
             self._apart += not self.off
         else:
             self._alike = self._apart = 0
             self._most = max(self._most, self._backwards)
-        if self._alike < ALIKE or self._is_wanted(now):
-            self.wake()
-        elif not self.off:
-            self._sleep(frame)
-        self._nodes = _nodes()
         step = recorder.step
+        if self._alike >= ALIKE and not self._is_wanted(now):
+            self._sleep(frame)
+            if self.off:
+                untold = recorder.untold_for(step.index + step.closed)
+                # less one: the step before one that is told may have to be recorded
+                self._calm = now.iteration + untold // self._most - 1
+                self._count(frame, now)
+        elif self._is_followed(now.loop, step.index + step.closed):
+            self._follow(now.loop, frame)
+        else:
+            self.wake()
+            self._rehearse(now.loop)
+        self._nodes = _nodes()
         self._events = step.events if step.closed and not self.off else None
         self._before = self._heard = len(step.events)
 
@@ -99,7 +127,13 @@ class Coasting:
         if last is None or last.loop != loop:
             return
         self._began = recorder.count
+        if last.iteration + 1 < self._calm:
+            self._nodes = _nodes()
+            return
         step = recorder.step
+        self.repertoire.rest(loop)
+        if self.following is not None:
+            self._end_following(self.following)
         if not self.off:
             if not step.closed:  # the next step has begun before its iteration
                 self._alike = 0
@@ -108,7 +142,7 @@ class Coasting:
             self._bare = self._woken = False
             return
         self._nodes = _nodes()
-        if step.closed and self._tells_some(step.index + 1):
+        if step.closed and self._tells_some(step.index + 1) and not self._is_followed(loop, step.index + 1):
             self.wake()
             self._bare = True
 
@@ -118,6 +152,7 @@ class Coasting:
             if self.off:
                 self.lost, self.lost_at = sys.exception(), self._recorder.loops
             self._bare = False
+            self.repertoire.rest(loop)
             self.wake()
 
     def backward(self) -> None:
@@ -133,18 +168,29 @@ class Coasting:
             self.wake()
             if now is None or last is None or now.loop != last.loop:
                 self._most = 0
+            if last is not None:
+                self.repertoire.rest(last.loop)
         elif self._events is not None:
             self._empties = self._heard > self._before
             if len(self._events) > self._heard:
                 self._added.add(now.loop)
         self._last, self._backwards, self._events = now, 1, None
 
-    def passed(self, loss: float | None) -> None:
-        """A backward that nobody watched is done."""
+    def passed(self, loss: float | None, *, look: bool = True) -> None:
+        """A backward that nobody watched is done. Unless `look`, in the same place as the last one."""
         recorder = self._recorder
+        self._passed, self._followed = True, None
+        if self.following is None and recorder.is_bare() and recorder.turns is not None:
+            with recorder.whole:
+                recorder.pass_by(loss)
+                recorder.closed_in, recorder.closed_at = recorder.loops, recorder.count
+                recorder.turns.close(look=look)
+            self.rests()
+            return
         if recorder.step.closed:
             recorder.next_step()
-        recorder.leave_untold()
+        if self.following is None or self.following.lost:
+            recorder.leave_untold()
         step = recorder.step
         step.unseen = True
         step.number = loss
@@ -168,27 +214,88 @@ class Coasting:
             self._linked.add(self._last.loop)
             self._recorder.leave_untold()
 
+    def rests(self) -> None:
+        """It is certain that the next step has not begun."""
+        self._nodes = _nodes()
+
+    def counted(self, last: Pass, count: int) -> None:
+        """So many iterations were only counted, each with one backward."""
+        self._last, self._backwards = last, 1
+        self._alike += count
+
     def irregular(self) -> None:
         """A step has ended without a backward."""
         self._alike = 0
+
+    # steps that are like one before
+
+    def _is_followed(self, loop: int, index: int) -> bool:
+        """Whether the step of that number, in the next iteration of the loop, is to be followed."""
+        if self._alike < ALIKE or self._most != 1 or self.repertoire.of(loop) is None:
+            return False
+        return self._recorder.samples(index)
+
+    def _follow(self, loop: int, frame: FrameType) -> None:
+        """Follow the iteration that begins; where that cannot be, it is recorded."""
+        self._sleep(frame)
+        following = self.repertoire.of(loop)
+        if following is not None and self.off and not _function_modes() and not _dispatch_modes():
+            self.following, self._passed = following, False
+            following.begin()
+        else:
+            self.wake()
+
+    def _end_following(self, following: Following) -> None:
+        """The iteration that was followed is over, or was left."""
+        recorder, last, begun = self._recorder, self._last, following.begun
+        with recorder.whole:
+            self.following = None
+            followed = following.end(recorder.step)
+            if last is None or not begun:
+                return
+            self._followed = followed
+            if followed is not None:
+                self.repertoire.followed(last.loop)
+                return
+            if not self._passed and recorder.step.closed:
+                recorder.next_step()  # whose beginning nobody saw
+            recorder.leave_untold()
+            recorder.step.unseen = True
+            self.repertoire.missed(last.loop)
+
+    def _rehearse(self, loop: int) -> None:
+        """Hear what the iteration that begins, and is recorded, will do, if it uses nothing that was left by others."""
+        if self._most == 1 and self._apart >= ALIKE <= self._alike and loop not in self._linked | self._added:
+            self.repertoire.rehearse(loop)
 
     # the modes
 
     def listens(self) -> bool:
         """Whether a `zero_grad` is to be heard although the modes are off: for a step that is still to be told."""
         recorder = self._recorder
-        pending = self.off and self._empties and recorder.step.told
-        return pending and recorder.suspended == 1 and _nodes() == self._nodes
+        if not recorder.step.told or not self._empties or (self.following is not None and self.following.begun):
+            return False
+        return recorder.suspended == 1 and _nodes() == self._nodes
 
     def wake(self) -> None:
         """Put the modes back on, if they are off."""
+        if self._recorder.counting is not None:
+            self._recorder.counting.stop()
+        self._calm = 0
         if not self.off:
             return
         recorder = self._recorder
+        if self.following is not None:
+            self._end_following(self.following)
+        if self._followed is not None:
+            with recorder.paused():
+                self._followed.hand_over(recorder.step)
+            self._followed = None
         with recorder.paused():
             recorder.know_grads()
         self._modes.on()
         self.off, self._woken = False, True
+        recorder.woken()
         recorder.suspended -= 1
         if _nodes() > self._nodes:
             if recorder.step.closed:
@@ -211,12 +318,19 @@ class Coasting:
 
     def _sleep(self, frame: FrameType) -> None:
         recorder = self._recorder
-        if recorder.suspended or frame.f_code.co_flags & PAUSES:
+        if self.off or recorder.suspended or frame.f_code.co_flags & PAUSES:
             return
         if self._modes.off():
             self.off = True
             recorder.suspended += 1
             recorder.rest()
+
+    def _count(self, frame: FrameType, now: Pass) -> None:
+        """From this iteration on only count them, as far as it is certain what comes."""
+        recorder, many = self._recorder, self._calm - now.iteration
+        turns = recorder.turns
+        if many > 1 and self._most == 1 and turns is not None and turns.counts(frame) and recorder.is_bare():
+            recorder.counting = Counting(recorder, self, turns, frame, now, many)
 
     def _follows(self, now: Pass) -> bool:
         """Whether that is the iteration after the one that had the last backward."""

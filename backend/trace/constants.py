@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import torch
 
+from backend.trace.layouts import PLAIN
+
 MOST: Final = 1000
 """Numbers that are kept: a loop may make new ones for ever."""
 
 NUMBERS: Final = frozenset({float, int})
 """What there are constants of."""
 
-_PLAIN: Final = frozenset({torch.Tensor, torch.nn.Parameter})
 _LARGEST: Final = torch.finfo(torch.float32).max
 _float32 = torch.float32
 _strided = torch.strided
@@ -48,7 +49,7 @@ def with_constant(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """
     tensor, number = args
     if (
-        type(tensor) in _PLAIN
+        type(tensor) in PLAIN
         and tensor.dtype is _float32
         and tensor.is_cpu
         and tensor.layout is _strided

@@ -42,6 +42,12 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
 
     `outputs` are the tensors (or gradient edges) that backward starts from; `args` and `kwargs` go to the engine.
     """
+    counting = recorder.counting
+    if counting is not None and counting.takes():
+        result = engine(outputs, *args, **kwargs)
+        with recorder.paused():  # the snippet may have modes of its own
+            counting.passed(_number(outputs[0]))
+        return result
     recorder.finish_op()
     coasting = recorder.coasting
     if torch._C._functorch.peek_interpreter_stack() is not None:
@@ -52,11 +58,19 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     if coasting is not None:
         coasting.backward()
         if coasting.off:
-            result = engine(outputs, *args, **kwargs)
-            with recorder.paused():  # the snippet may have modes of its own
-                loss = _number(outputs[0])
+            followed = coasting.following
+            if followed is not None:
+                followed.backward(outputs, args, kwargs)
+            try:
+                result = engine(outputs, *args, **kwargs)
+                with recorder.paused():  # the snippet may have modes of its own
+                    loss = _number(outputs[0])
+            finally:
+                if followed is not None:
+                    followed.left()
             coasting.passed(loss)
             return result
+        coasting.repertoire.hear(outputs, args, kwargs)
     roots = [o for o in outputs if isinstance(o, torch.Tensor) and o.requires_grad]
     if any(node.leaf is None and node.op is not None for node in recorder.step.engine):
         recorder.fork_step()

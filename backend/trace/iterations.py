@@ -109,6 +109,9 @@ class Iterations:
     def begin(self, loop: int) -> None:
         """An iteration of the loop begins in the calling frame."""
         recorder, caller = self._recorder, sys._getframe(1)
+        counting = recorder.counting
+        if counting is not None and (loop != counting.loop or caller is counting.frame):
+            return
         if loop in self._yielding and self._is_taken(caller):
             return
         self._begin(loop, id(caller))
@@ -118,7 +121,7 @@ class Iterations:
     def started(self, loop: int, items: Any) -> Any:
         """The loop is about to fetch its first element: that belongs to its first iteration. Returns `items`."""
         caller = sys._getframe(1)
-        if loop not in self._yielding or not self._is_taken(caller):
+        if self._recorder.counting is None and (loop not in self._yielding or not self._is_taken(caller)):
             self._begin(loop, id(caller))
             self._ahead.add(self._recorder.loops[-1].run)
         return items
@@ -150,12 +153,15 @@ class Iterations:
     def ahead(self, loop: int) -> None:
         """The iteration that is under way in the calling frame is done; another one may follow."""
         recorder, caller = self._recorder, sys._getframe(1)
+        counting = recorder.counting
+        if counting is not None and (loop != counting.loop or (caller is counting.frame and counting.ahead())):
+            return
         frame = id(caller)
         turns = recorder.turns
         if turns is not None and turns.ends_at(caller, self.headers[loop][0]):
             with recorder.paused():
                 turns.ahead(caller)
-                if recorder.step.told and recorder.resolve is not None:
+                if recorder.step.told and not recorder.step.unseen and recorder.resolve is not None:
                     recorder.resolve(recorder.step)  # before the next turn gives its names to others
         path = recorder.loops
         depth = _depth(path, loop, frame)
@@ -170,6 +176,11 @@ class Iterations:
 
     def over(self, loop: int, value: Any = None) -> Any:
         """The loop has ended. Returns `value`."""
+        counting = self._recorder.counting
+        if counting is not None:
+            if loop != counting.loop:
+                return value
+            counting.stop()
         path = self._recorder.loops
         self._recorder.between = False
         if self._recorder.coasting is not None:
@@ -194,6 +205,8 @@ class Iterations:
 
     def called(self, loop: int) -> Called:
         """One call of a function that calls itself. Those that it makes are iterations beside it, not inside it."""
+        if self._recorder.counting is not None:
+            self._recorder.counting.stop()
         path = self._recorder.loops
         depth = next((depth for depth, now in enumerate(path) if now.loop == loop), len(path))
         if depth < len(path):

@@ -54,8 +54,8 @@ _inner: Final[Callable[[Any], Any]] = njit(**_OPTIONS)
 
 
 def _kept(function: Any) -> Any:
-    """Compile now, or take what was compiled before where a folder could keep it."""
-    signature = "void(int64, int64, int64)"
+    """Compile now, or take what was compiled before where a folder could keep it. All arguments are int64."""
+    signature = types.void(*[types.int64] * function.__code__.co_argcount)
     try:
         return njit(signature, cache=True, **_OPTIONS)(function)
     except (RuntimeError, OSError, EOFError, UnpicklingError):  # there is none, or no room in it, or what it has is cut
@@ -485,3 +485,10 @@ def summarise(plan: int, source: int, out: int) -> None:
         _told(plan, source, out, np.float64(0))
     else:
         _told(plan, source, out, np.float32(0))
+
+
+@_kept
+def summarise_all(plans: int, sources: int, outs: int, count: int) -> None:
+    """The same for several tensors: three addresses of tables with `count` addresses each."""
+    for place in range(count):
+        summarise(_at(plans, place), _at(sources, place), _at(outs, place))

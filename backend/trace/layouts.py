@@ -12,6 +12,9 @@ import torch
 from backend.trace import kernels
 from backend.wire.messages import STATISTICS
 
+PLAIN: Final = frozenset({torch.Tensor, torch.nn.Parameter})
+"""Classes of tensors that do nothing of their own when they are asked for something."""
+
 NARROW: Final = frozenset(
     {torch.float32, torch.float16, torch.bfloat16, torch.bool, torch.uint8, torch.int8, torch.int16}
 )

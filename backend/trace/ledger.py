@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import torch
 
-from backend.trace.records import Op, Value
+from backend.trace.records import Op, Step, Value
 
 _MOST_VALUES: Final = 50_000
 """Values that are kept before those of tensors that are gone are dropped."""
@@ -74,6 +74,11 @@ class Ledger:
             op.sequence = grad_fn._sequence_nr()
             self.by_sequence[op.sequence] = op
 
+    def own_again(self, op: Op, grad_fn: Any) -> None:
+        """The same for an op that has run once more, and has such a node again."""
+        op.sequence = grad_fn._sequence_nr()
+        self.by_sequence[op.sequence] = op
+
     def finish_op(self) -> None:
         """What an op's outputs became on the way up through autograd is known only after it has returned."""
         op = self._open
@@ -92,6 +97,15 @@ class Ledger:
                     self.by_sequence[op.sequence] = op
             elif tensor.requires_grad:
                 value.requires_grad = True
+
+    def embody(self, value: Value, tensor: _Tensor, step: Step) -> None:
+        """`tensor` is what a value is now, in a step that does again what the one before has done."""
+        value.ref, value.step = weakref.ref(tensor), step
+        self.table[id(tensor)] = value
+
+    def last_op(self) -> Op | None:
+        """The op that has run and not returned yet."""
+        return self._open
 
     def alias(self, door: _Tensor, tensor: _Tensor, by: str) -> None:
         """`door` is `tensor` without its history, as `by` (`.data`) gives it."""
@@ -133,8 +147,9 @@ class Ledger:
 
     def forget(self, ops: list[Op]) -> None:
         """A step has ended, and these are its ops: those of the step before are forgotten, to bound memory."""
-        for op in self.recent:
-            self.by_sequence.pop(op.sequence, None)
+        if not ops or not self.recent or ops[0] is not self.recent[0]:  # else they are the same, done once more
+            for op in self.recent:
+                self.by_sequence.pop(op.sequence, None)
         if len(self.table) > _MOST_VALUES:
             self.table = {key: value for key, value in self.table.items() if value.ref() is not None}
         self.recent = ops

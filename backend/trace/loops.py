@@ -32,6 +32,8 @@ class Loop:
     """What a `for` iterates over; None for a `while`."""
     assigned: frozenset[str]
     """Names that the body binds: what may be different in the next turn."""
+    rebinds: bool
+    """It binds its own variables too."""
 
 
 class Loops:
@@ -82,7 +84,8 @@ def _loop(node: ast.For | ast.AsyncFor | ast.While) -> Loop:
     variables = tuple(name.id for name in ast.walk(target) if isinstance(name, ast.Name)) if target else ()
     over = None if isinstance(node, ast.While) else node.iter
     last = body[-1].end_lineno or body[-1].lineno
-    return Loop(node.lineno, body[0].lineno, last, variables, over, frozenset(stored - set(variables)))
+    rebinds = not stored.isdisjoint(variables)
+    return Loop(node.lineno, body[0].lineno, last, variables, over, frozenset(stored - set(variables)), rebinds)
 
 
 def length(over: ast.expr | None, lookup: Lookup) -> int | None:

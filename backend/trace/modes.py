@@ -42,6 +42,11 @@ _SWITCHES = frozenset({"detach_", "requires_grad_"})
 _APART = _QUIET | _FACTS | _SWITCHES | {"__get__", "__set__", "__delete__", "register_hook"}
 
 
+def info_of(func: Any) -> OpInfo:
+    """What is the same for every call of an op."""
+    return _INFOS.get(id(func)) or _INFOS.setdefault(id(func), OpInfo(func))
+
+
 class ForwardMode(TorchDispatchMode):
     """Hands every aten op to the recorder."""
 
@@ -59,9 +64,7 @@ class ForwardMode(TorchDispatchMode):
         recorder = self.recorder
         if recorder.suspended:
             return func(*args, **(kwargs or {}))
-        info = _INFOS.get(id(func))
-        if info is None:
-            info = _INFOS[id(func)] = OpInfo(func)
+        info = _INFOS.get(id(func)) or info_of(func)
         if info.writes:
             recorder.finish_op()
         # the record has the number that was written

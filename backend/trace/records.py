@@ -308,6 +308,12 @@ class Update:
         self.then: Value | None = None
         """The leaf as it is afterwards, if the step reads it once more."""
 
+    def again(self) -> Update:
+        """The same, of another step."""
+        other = Update(self.leaf, self.optimizer, self.site)
+        other.kept = self.kept
+        return other
+
 
 class Happened(NamedTuple):
     """A tensor that was mentioned, updated or lost its gradient in a step, and where."""
@@ -341,10 +347,12 @@ class Step:
         "hidden",
         "idle",
         "index",
+        "like",
         "loss",
         "lost",
         "mentioned",
         "number",
+        "numbers",
         "ops",
         "optimizers",
         "piled",
@@ -384,6 +392,10 @@ class Step:
         self.number: float | None = None
         """The loss, once it is known as a number."""
         self.closed = False
+        self.like: Step | None = None
+        """The step that it was found to be like, where it was not recorded but followed."""
+        self.numbers: Sequence[Any] | None = None
+        """Its summaries, if it was."""
 
     def happened(self) -> Iterator[tuple[int, Any, Site | None]]:
         """Phase, what and where of all events."""

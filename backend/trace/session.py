@@ -90,6 +90,9 @@ class Session:
         self.telling = Telling(self.recorder, self.builder, self.lookout, self._outbox, self.clock)
         self.recorder.emit = self.telling.step
         self.recorder.turned = self.telling.over
+        self.recorder.passed = self.telling.passed
+        self.recorder.woken = self.telling.flush
+        self.recorder.awaits = self.telling.later
         self.budget = [job.output_bytes]
         self.printed: list[Printed] = []
         self.run_seconds = 0.0
@@ -132,6 +135,8 @@ class Session:
     def finish(self, snippet: Snippet | None, explained: Explained | None) -> None:
         """Send everything that is still to be said."""
         started, before = self.clock(), self.telling.seconds
+        if self.recorder.counting is not None:
+            self.recorder.counting.stop()
         self.telling.ending = True
         for name, held in list(self.namespace.items()):
             if is_tensor(held) and not name.startswith("__"):

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import torch
 
+from backend.trace.following import Following
 from backend.trace.source import learner_site
-from backend.trace.watching import Watching, listening, watching
+from backend.trace.watching import Watching, counting, following, listening, watching
 
 Optimizer = torch.optim.Optimizer
 
@@ -43,8 +44,13 @@ def kinds(kind: type[Kind]) -> Iterator[type[Kind]]:
 def _watched_step(plain: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(plain)
     def step(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+        if counting():
+            return plain(optimizer, *args, **kwargs)
         modes = watching()
         if modes is None:
+            followed = following()
+            if followed is not None:
+                return _followed_step(followed, plain, optimizer, args, kwargs)
             return plain(optimizer, *args, **kwargs)
         recorder = modes.recorder
         recorder.finish_op()
@@ -55,9 +61,23 @@ def _watched_step(plain: Callable[..., Any]) -> Callable[..., Any]:
             result = plain(optimizer, *heard, **named)
         with recorder.paused():  # asked through a mode, each property of a tensor takes as long as an op
             recorder.stepped(optimizer)
+            rehearsal = recorder.coasting.repertoire.rehearsal if recorder.coasting is not None else None
+            if rehearsal is not None:
+                rehearsal.updated(optimizer, learner_site(), alone=not (args or kwargs))
         return result
 
     return step
+
+
+def _followed_step(followed: Following, plain: Callable[..., Any], optimizer: Any, args: Any, kwargs: Any) -> Any:
+    """In an iteration that is followed."""
+    if args or kwargs:  # a closure: what it does is the step's
+        followed.lose()
+        return plain(optimizer, *args, **kwargs)
+    with followed.aside():
+        result = plain(optimizer, *args, **kwargs)
+    followed.updated(optimizer)
+    return result
 
 
 def _heard(argument: Any, optimizer: Any, modes: Watching) -> Any:
@@ -82,17 +102,27 @@ def _wrap_zero_grad(owner: type, parameters: Callable[[Any], Iterator[torch.Tens
 
     @functools.wraps(plain)
     def zero_grad(self: Any, *args: Any, **kwargs: Any) -> Any:
-        modes = listening()
-        if modes is None:
+        if counting():
             return plain(self, *args, **kwargs)
-        recorder = modes.recorder
-        with modes.aside():
+        modes, followed = listening(), following()
+        around = followed or modes
+        if around is None:
+            return plain(self, *args, **kwargs)
+        with around.aside():
             held = [p for p in parameters(self) if p.grad is not None]
             result = plain(self, *args, **kwargs)
-        site, before = learner_site(), len(recorder.step.events)
+        site = learner_site()
+        if followed is not None:
+            followed.emptied(held, site)
+        if modes is None:
+            return result
+        recorder = modes.recorder
+        before = len(recorder.step.events)
         for parameter in held:
             recorder.grad_dropped(parameter, site)
         if recorder.coasting is not None:
+            if recorder.coasting.repertoire.rehearsal is not None:
+                recorder.coasting.repertoire.rehearsal.emptied(held, site)
             recorder.coasting.emptied(before)
         return result
 

@@ -43,6 +43,7 @@ from backend.trace.turns import Turns
 
 if TYPE_CHECKING:
     from backend.trace.coasting import Coasting
+    from backend.trace.counting import Counting
 
 _Tensor = torch.Tensor
 _grad_enabled = torch.is_grad_enabled
@@ -73,6 +74,7 @@ class Steps(Ledger):
 
     def __init__(self, preview: int, *, sampled: bool = False) -> None:
         super().__init__()
+        self.preview = preview
         self.sampled = sampled
         self.forks = False
         """There has been a step whose forward pass is that of the step before."""
@@ -142,6 +144,28 @@ class Steps(Ledger):
         self.turns: Turns | None = None
         self.turned: Callable[[Step], None] | None = None
         """Called at the end of every step, also of those that are not told in full."""
+        self.passed: Callable[[Step], None] = lambda _: None
+        """Called instead, at the end of one of which nothing was seen."""
+        self.counting: Counting | None = None
+        """Counts the iterations of a loop in which nothing is told in full."""
+        self.woken: Callable[[], None] = lambda: None
+        """Called when the modes are on again."""
+        self.awaits: Callable[[Callable[[], None]], None] = lambda _: None
+        """Called with what is to be done before anything else is told."""
+
+    def is_bare(self) -> bool:
+        """Whether nothing was seen of the step that is over, and nothing of it is to be told any more."""
+        step = self.step
+        bare = step.unseen and step.closed and not step.told and not step.events
+        return bare and self.turns is not None and self.turns.ended
+
+    def pass_by(self, loss: float | None) -> None:
+        """After a bare step another one is over, with that loss. In less time than all that a step is made of."""
+        step = self.step
+        self.passed(step)
+        step.index += 1
+        step.number = loss
+        self.backwards += 1
 
     def next_step(self) -> None:
         """Complete the current step, if it holds anything, and begin another. No stop comes in between."""
@@ -161,9 +185,12 @@ class Steps(Ledger):
                 self.step = Step(step.index, told=step.told)
                 return
             self.emit(step, summaries)
+            if self.coasting is not None:
+                self.coasting.repertoire.told(step, summaries)
         if self.turned is not None:
             self.turned(step)
-        self.forget(step.ops)
+        if step.like is None:  # else its ops are those of the one that it is like
+            self.forget(step.ops)
         self.step = Step(step.index + 1, told=self.tells(step.index + 1))
         self.summariser = self._summariser if self.step.told or self.forks else self._silent
 
@@ -175,6 +202,10 @@ class Steps(Ledger):
             return False
         return is_sampled(index) or (self.turns is not None and self.turns.is_last(self.loops, iterations))
 
+    def samples(self, index: int) -> bool:
+        """Whether the step of that number is told for its number alone: it is not that of a last iteration."""
+        return is_sampled(index) and not (self.turns is not None and self.turns.is_last(self.loops))
+
     def tells_some(self, first: int, count: int, *, iterations: int = 0) -> bool:
         """Whether any of so many steps from `first` on is: see `tells`."""
         start, end = self._unsampled
@@ -185,6 +216,11 @@ class Steps(Ledger):
             self._unsampled = first, next((index for index in range(first + count, end) if is_sampled(index)), end)
             return False
         return self.turns is not None and self.turns.is_last(self.loops, iterations)
+
+    def untold_for(self, first: int) -> int:
+        """How many steps from that number on, and iterations of the innermost loop, are certain not to be told."""
+        end = self._unsampled[1]
+        return 0 if self.turns is None else max(0, min(end - first, self.turns.until_last(self.loops)))
 
     def leave_untold(self) -> None:
         """The step under way is not told after all: what it begins with was not seen."""
@@ -215,6 +251,9 @@ class Steps(Ledger):
 
     def _summaries(self, step: Step) -> Summaries:
         """The numbers of the step, which is over."""
+        if step.numbers is not None:
+            self._forward_part = []
+            return step.numbers
         if step.told:
             if self.survey is not None and not step.engine:
                 self.survey(self._ends(step))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import torch
 from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 from backend.trace.kernels import summarise
-from backend.trace.layouts import Layout, layouts
+from backend.trace.layouts import PLAIN, Layout, layouts
 from backend.trace.reduction import LEAST, Summary, absent, number, rare
 
 PAGE: Final = 1 << 18
@@ -20,9 +20,8 @@ PAGE: Final = 1 << 18
 Key = tuple[int, Any, int]
 """What a tensor is: kind, owner, output. See `wire.messages.SLOT_KINDS`."""
 
-Summaries = list[tuple[Key, Summary]]
+Summaries = Sequence[tuple[Key, Summary]]
 
-_PLAIN: Final = frozenset({torch.Tensor, torch.nn.Parameter})
 _float32 = torch.float32
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _function_modes = torch._C._len_torch_function_stack
@@ -50,7 +49,7 @@ class Summariser:
 
     def add(self, key: Key, tensor: torch.Tensor, *, modes: bool = True) -> None:
         """Take a tensor's numbers. No mode hears it being read; `modes`: some may be on."""
-        if type(tensor) not in _PLAIN:
+        if type(tensor) not in PLAIN:
             self._rarely(key, tensor)
         elif modes and _function_modes():
             with torch._C.DisableTorchFunction():
@@ -80,7 +79,7 @@ class Summariser:
         pages = [page.tobytes() for page in self._pages[: self._page]]
         pages.append(self._pages[self._page][: self._end].tobytes())
         self._turn_to(0)
-        summaries: Summaries = []
+        summaries: list[tuple[Key, Summary]] = []
         every = iter(found)
         for key, what, place in zip(every, every, every, strict=True):
             if isinstance(what, Layout):
@@ -116,7 +115,7 @@ class Summariser:
 
     def _rarely(self, key: Key, tensor: torch.Tensor) -> None:
         """Take what the kernel does not read as it lies."""
-        if type(tensor) in _PLAIN and (tensor.layout is not torch.strided or not tensor.is_cpu):
+        if type(tensor) in PLAIN and (tensor.layout is not torch.strided or not tensor.is_cpu):
             self._found += (key, absent(tensor), 0)
             return
         with _unheard():

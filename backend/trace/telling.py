@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from time import perf_counter
+from typing import Any, Final
 
 import msgspec
 
@@ -18,8 +19,12 @@ from backend.trace.notices.lookout import Lookout
 from backend.trace.recorder import Recorder
 from backend.trace.records import Step
 from backend.trace.summary import Summaries
-from backend.trace.turns import Turns
+from backend.trace.turns import Turn, Turns
 from backend.wire.messages import NoticeMessage, ProgressMessage, ScalarsMessage, StepMessage
+
+MOST_WAITING: Final = 32
+WAIT_SECONDS: Final = 0.005
+"""So many small messages wait for each other, and so long."""
 
 
 class Outbox:
@@ -27,12 +32,17 @@ class Outbox:
 
     def __init__(self, send: Callable[[bytes], None], message_bytes: int) -> None:
         self._send = send
+        self.before: Callable[[], None] | None = None
+        """Sends what is to come before the next message."""
         self._message_bytes = message_bytes
         self.cut = False
         """A message was too large."""
 
     def send(self, message: Any) -> None:
         """Pack a message and hand it on; one that is too large is replaced by a word about it."""
+        if self.before is not None:
+            before, self.before = self.before, None
+            before()
         frame = msgspec.msgpack.encode(message)
         if len(frame) > self._message_bytes:
             text = f"a {type(message).__name__} of {len(frame)} bytes is over the limit of {self._message_bytes}"
@@ -67,6 +77,10 @@ class Telling:
         """Its structure was new."""
         self._untold: Step | None = None
         """A step that is over, and whose turn is not: its numbers are still to be sent."""
+        self._waiting: deque[Callable[[], None]] = deque()
+        """Each tells something of a step that was not recorded: one by one, that takes as long as such steps do."""
+        self._since = 0.0
+        """When the first of them came."""
         self._counted: Step | None = None
         """The step whose numbers were sent last."""
 
@@ -77,6 +91,9 @@ class Telling:
                 self._builder.names.resolve(step)
             return
         self.end_turn()
+        if step.like is not None and self._builder.knows(step) and not self.ending:
+            self.later(partial(self._tell_again, step, summaries))
+            return
         if step is self._told:
             self._send_unsent()
             return
@@ -111,6 +128,52 @@ class Telling:
         if self.ending or not turns.goes_on():
             self.end_turn()
 
+    def passed(self, step: Step) -> None:
+        """A step and its turn are over, and nothing was seen of it."""
+        turns = self._recorder.turns
+        assert turns is not None
+        self.later(partial(self._send_numbers, step.index, step.number, turns.end(closed=True, loss=step.number)))
+
+    def later(self, tell: Callable[[], None]) -> None:
+        """Do that before anything else is told, and soon."""
+        now = perf_counter()
+        if not self._waiting:
+            self._since, self._outbox.before = now, self._send_waiting
+        self._waiting.append(tell)
+        if now - self._since > WAIT_SECONDS or len(self._waiting) >= MOST_WAITING:
+            self.flush()
+
+    def _send_waiting(self) -> None:
+        with self._recorder.whole:
+            try:
+                while self._waiting:
+                    self._outbox.before = None  # this one comes before the rest, also if the last one has added to it
+                    self._waiting.popleft()()
+            finally:
+                self._outbox.before = self._send_waiting if self._waiting else None
+
+    def _send_numbers(self, index: int, loss: float | None, turn: Turn, *, traced: bool = False) -> None:
+        values, loops = turn.values, turn.loops
+        self._outbox.send(ScalarsMessage(index=index, loss=loss, values=values, traced=traced, loops=loops))
+
+    def flush(self) -> None:
+        """Send what waits, and how far the run has got."""
+        started = self._clock()
+        with self._recorder.whole:
+            self._outbox.before = None
+            self._send_waiting()
+            self._tell_progress()
+        self.seconds += self._clock() - started
+
+    def _tell_again(self, step: Step, summaries: Summaries) -> None:
+        """A step that is like one that was told."""
+        (message,) = self._builder.messages(step, summaries)
+        self._outbox.cut = False
+        self._outbox.send(message)
+        if not self._outbox.cut:
+            node_of = partial(self._builder.node_of, step, summaries)
+            self._lookout.look(Told(step, summaries, node_of), new=False, loss=step.number)
+
     def end_turn(self) -> None:
         """Send the numbers of the step whose turn is over, if there is one, and how far the run has got."""
         turns = self._recorder.turns
@@ -122,16 +185,25 @@ class Telling:
         started = self._clock()
         with self._recorder.paused():
             turn = turns.end(closed=step.closed, loss=step.number)
-            progress = turns.progress()
         self._untold, self._counted = None, step
-        send = self._outbox.send
-        send(ScalarsMessage(index=step.index, loss=step.number, values=turn.values, traced=step.told, loops=turn.loops))
+        tell = partial(self._send_numbers, step.index, step.number, turn, traced=step.told)
+        if step.like is None:
+            tell()
+            self._tell_progress()
+        self.seconds += self._clock() - started
+        if step.like is not None:
+            self.later(tell)
+
+    def _tell_progress(self) -> None:
+        """How far the run has got, and what its names hold, if it is time to say so."""
+        with self._recorder.paused():
+            progress = self._recorder.turns.progress() if self._recorder.turns is not None else None
         if progress is not None:
-            send(ProgressMessage(step=progress.step, rate=progress.rate, total=progress.total, left=progress.left))
+            total, left = progress.total, progress.left
+            self._outbox.send(ProgressMessage(step=progress.step, rate=progress.rate, total=total, left=left))
         if self.bindings is not None and not self.ending:
             self.bindings.turn(fresh=self._fresh)
         self._fresh = False
-        self.seconds += self._clock() - started
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 
@@ -34,6 +35,8 @@ PAUSE_SECONDS: Final = 0.25
 
 Place = tuple[FrameType, tuple[Loop, ...]]
 
+_COUNTING: Final = frozenset({int, float})
+
 
 @dataclass
 class Progress:
@@ -45,12 +48,13 @@ class Progress:
     left: float | None
 
 
-@dataclass
-class Turn:
+class Turn(NamedTuple):
     """What is told of one turn."""
 
-    loops: dict[str, int | float | str] = field(default_factory=dict)
-    values: dict[str, Number] = field(default_factory=dict)
+    loops: dict[str, int | float | str]
+    values: dict[str, Number]
+    printed: dict[str, float]
+    """What was printed in it, where that is not among the values yet."""
 
 
 class Turns:
@@ -69,7 +73,9 @@ class Turns:
         """Where the step that was closed last is: the frames of the snippet that are inside loops, outermost first."""
         self._where: tuple[int, ...] = ()
         """The lines of the loops around it."""
-        self._at = -1
+        self._variables: list[tuple[FrameType, int, str]] = []
+        """Their variables, each with its frame and the line of its loop."""
+        self.place = -1
         """Where `_frame` was, if it is the innermost of all the snippet's and runs in one piece: else -1."""
         self._told: dict[str, int | float | str] = {}
         self._values: dict[str, Number] | None = None
@@ -82,25 +88,23 @@ class Turns:
         self.over: Callable[[], None] = lambda: None
         """Called when the turn of the step that was closed last can have nothing more to tell."""
 
-    def close(self) -> None:
-        """A step has had its first backward, or its first update."""
+    def close(self, *, look: bool = True) -> None:
+        """A step has had its first backward, or its first update. Unless `look`, in the same place as the last one."""
         self.over()
-        innermost = learner_frame(sys._getframe(1))
-        if innermost is None or innermost is not self._frame or innermost.f_lasti != self._at:
+        innermost = learner_frame(sys._getframe(1)) if look else None
+        if look and (innermost is None or innermost is not self._frame or innermost.f_lasti != self.place):
             self._look(innermost)
         self._told, self._values = {}, None
         counted: list[tuple[int, Any]] = []
-        total: int | None = 1
-        for frame, around in self._places:
-            for loop in around:
-                for name in loop.variables:
-                    value = _lookup(frame, name)
-                    if type(value) in (int, float) or (type(value) is str and len(value) <= TEXT_LIMIT):
-                        counted.append((loop.line, value))
-                        if not name.startswith("_"):
-                            self._told[name] = value
-                total = self._counted.times(loop, frame, total)
-        self._counted.turn(self._where, counted, total)
+        for frame, line, name in self._variables:
+            value = _lookup(frame, name)
+            if type(value) in _COUNTING or (type(value) is str and len(value) <= TEXT_LIMIT):
+                counted.append((line, value))
+                if name[:1] != "_":
+                    self._told[name] = value
+        if self._counted.asks:
+            self._counted.count(self._places)
+        self._counted.turn(self._where, counted)
 
     def _look(self, innermost: FrameType | None) -> None:
         """Find the loops around a place of the snippet. The frames that wait for that one stand where they stood."""
@@ -108,10 +112,41 @@ class Turns:
         places = [(frame, around) for frame, around in reversed(frames) if around]
         self._places = places
         self._where = tuple(loop.line for _, around in places for loop in around)
+        self._variables = [
+            (frame, loop.line, name) for frame, loops in places for loop in loops for name in loop.variables
+        ]
+        self._counted.asks = True
         self._frame, self._around = places[-1] if places else (None, ())
         self._line = self._frame.f_lineno if self._frame is not None else 0
         fixed = innermost is not None and innermost is self._frame and not innermost.f_code.co_flags & PAUSES
-        self._at = innermost.f_lasti if innermost is not None and fixed else -1
+        self.place = innermost.f_lasti if innermost is not None and fixed else -1
+
+    @property
+    def ended(self) -> bool:
+        """Whether the turn of the step that was closed last has come to its end, in a loop."""
+        return self._values is not None and self._frame is not None
+
+    def counts(self, frame: FrameType) -> bool:
+        """Whether all that there is to tell of turns in `frame` can be told at their ends."""
+        fixed = self.place >= 0 and frame is self._frame and self.ended
+        return fixed and not any(loop.rebinds for _, around in self._places for loop in around)
+
+    def glance(self) -> Turn:
+        """What there is to tell of a turn that counts, at its end."""
+        told: dict[str, int | float | str] = {}
+        for frame, _, name in self._variables:
+            value = _lookup(frame, name)
+            if name[:1] != "_" and (type(value) in _COUNTING or (type(value) is str and len(value) <= TEXT_LIMIT)):
+                told[name] = value
+        assert self._frame is not None
+        values = self._numbers(self._frame.f_locals, self._around[-1].assigned, told)
+        printed, self._printed = self._printed, {}
+        return Turn(told, values, printed)
+
+    def recall(self, turn: Turn) -> None:
+        """That is the turn of the step that was closed last."""
+        self._told, self._values, self._said = turn
+        self._counted.skip()
 
     def goes_on(self) -> bool:
         """Whether the snippet is still in the turn in which the last step was closed: a loop goes on downwards."""
@@ -167,11 +202,11 @@ class Turns:
         if self._values is None:
             self._said, self._printed = self._printed, {}
         if self._frame is None or not closed:
-            turn = Turn(self._told, self._numbers(self._namespace, list(self._namespace)))
+            turn = Turn(self._told, self._numbers(self._namespace, list(self._namespace)), {})
         elif self._values is None:
-            turn = Turn(self._told, self._numbers(self._frame.f_locals, self._around[-1].assigned))
+            turn = Turn(self._told, self._numbers(self._frame.f_locals, self._around[-1].assigned), {})
         else:
-            turn = Turn(self._told, self._values)
+            turn = Turn(self._told, self._values, {})
         if self._said:
             turn.values.update(self._only_printed(turn, loss))
         self._told, self._values = {}, None
@@ -196,11 +231,15 @@ class Turns:
         self._said, self._printed = self._printed, {}
         self.over()
 
-    def _numbers(self, names: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, Number]:
+    def _numbers(
+        self, names: Mapping[str, Any], wanted: Iterable[str], told: Mapping[str, Any] | None = None
+    ) -> dict[str, Number]:
+        """Of the wanted names those that are numbers, and no loop variables: those are `told`."""
+        told = self._told if told is None else told
         found: dict[str, Number] = {}
         for name in wanted:
             number = None if name.startswith("_") else _number(names.get(name))
-            if number is not None and name not in self._told and len(found) < NAMES_LIMIT:
+            if number is not None and name not in told and len(found) < NAMES_LIMIT:
                 found[name] = number
         return found
 
@@ -227,6 +266,10 @@ class Turns:
                 found += 1
         return 0 < found == len(ends)
 
+    def until_last(self, path: Path) -> int:
+        """How many iterations of the innermost loop of `path` are certain to come before its last."""
+        return self._counted.until_last(self._headers[path[-1].loop].line, path[-1].iteration)
+
 
 class _Counter:
     """Counts turns, and estimates how many are left."""
@@ -235,26 +278,46 @@ class _Counter:
         self._where: tuple[int, ...] = ()
         self._at: list[tuple[int, Any]] = []
         self._done = 0
+        self._counts: int | None = None
+        """How often the loops turn, as it was asked last."""
         self._total: int | None = None
         self._began = self._said = perf_counter()
         self._lengths: dict[int, int | None] = {}
+        self.asks = True
+        """How often the loops turn is to be asked: one has begun anew, or they are others."""
         self.ends: dict[int, int] = {}
         """The last turn (from 0) of each loop around the step that was closed last; empty where one is not known."""
 
     def forget(self, line: int) -> None:
         """The loop at `line` begins anew."""
         self._lengths.pop(line, None)
-        self.ends = {}
+        self.ends, self.asks = {}, True
 
-    def times(self, loop: Loop, frame: FrameType, total: int | None) -> int | None:
-        """`total` times how often `loop` turns; None where either is not known."""
-        if loop.line not in self._lengths:
-            self._lengths[loop.line] = length(loop.over, lambda name: _found(frame, name))
-        turns = self._lengths[loop.line]
-        return None if total is None or turns is None else total * turns
+    def skip(self) -> None:
+        """A turn was over, and nobody has looked at its loops."""
+        self._done += 1
+        self._at = []
 
-    def turn(self, where: tuple[int, ...], at: list[tuple[int, Any]], total: int | None) -> None:
+    def count(self, places: list[Place]) -> None:
+        """Ask how often the loops in those places turn, all in all."""
+        total: int | None = 1
+        for frame, around in places:
+            for loop in around:
+                if loop.line not in self._lengths:
+                    self._lengths[loop.line] = length(loop.over, partial(_found, frame))
+                turns = self._lengths[loop.line]
+                total = None if total is None or turns is None else total * turns
+        self._counts, self.asks = total, False
+
+    def until_last(self, line: int, now: int) -> int:
+        """How many turns of the loop at `line` come after `now` and before its last; where none will be known, any."""
+        if self.asks or (self._counts and not self.ends):
+            return 0
+        return self.ends[line] - now if line in self.ends else sys.maxsize
+
+    def turn(self, where: tuple[int, ...], at: list[tuple[int, Any]]) -> None:
         """A step was closed inside the loops at lines `where`, whose variables were `at`."""
+        total = self._counts
         if where != self._where:
             self._where, self._done = where, 0
             self._began = self._said = perf_counter()

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
 from backend.trace.modes import ForwardMode, FunctionMode
 from backend.trace.recorder import Recorder
+
+if TYPE_CHECKING:
+    from backend.trace.following import Following
 
 _active: list[Watching] = []
 """The one that is recording in this process, if any. One process, one run."""
@@ -48,6 +51,9 @@ class _Stack:
 
     def take(self, place: int) -> None:
         """Take off the mode at that place."""
+        if place + 1 == self._count():
+            self._pop()
+            return
         above = self._lift(place + 1)
         self._pop()
         for other in reversed(above):
@@ -188,6 +194,19 @@ class _Aside:
         self._modes.recorder.suspended -= 1
 
 
+def put_on(mode: Any) -> None:
+    """A mode of ours that hears ops, over all others."""
+    torch._C._push_on_torch_dispatch_stack(mode)
+
+
+def take_off(mode: Any) -> bool:
+    """Take that mode off. False where it is not on."""
+    place = _DISPATCHES.place(mode)
+    if place is not None:
+        _DISPATCHES.take(place)
+    return place is not None
+
+
 def active() -> Recorder | None:
     """The recorder that is recording now."""
     return _active[0].recorder if _active else None
@@ -198,10 +217,23 @@ def watching() -> Watching | None:
     return _active[0] if _active and not _active[0].recorder.suspended else None
 
 
+def counting() -> bool:
+    """Whether iterations are only counted: then nobody looks at what they do."""
+    return bool(_active) and _active[0].recorder.counting is not None
+
+
+def following() -> Following | None:
+    """What follows the iteration that is under way, if one does."""
+    coasting = _active[0].recorder.coasting if _active else None
+    return None if coasting is None else coasting.following
+
+
 def listening() -> Watching | None:
-    """The same, also where the modes are off and a step is still to be told."""
-    modes = watching()
-    if modes is None and _active:
-        coasting = _active[0].recorder.coasting
-        modes = _active[0] if coasting is not None and coasting.listens() else None
-    return modes
+    """The same as `watching`, also where the modes are off and a step is still to be told."""
+    if not _active:
+        return None
+    modes = _active[0]
+    if not modes.recorder.suspended:
+        return modes
+    coasting = modes.recorder.coasting
+    return modes if coasting is not None and coasting.off and coasting.listens() else None

@@ -15,7 +15,7 @@ from backend.trace.batches import watch_loaders
 from backend.trace.records import Call, EngineNode
 from backend.trace.source import FILENAME, learner_site
 from backend.trace.states import watch_states
-from backend.trace.watching import active, watching
+from backend.trace.watching import active, counting, following, watching
 
 
 def install(run_backward: Callable[..., Any]) -> None:
@@ -36,7 +36,7 @@ def _wrap_engine(run_backward: Callable[..., Any]) -> None:
 
     def watched(outputs: Any, *args: Any, **kwargs: Any) -> Any:
         recorder = active()
-        if recorder is None or (recorder.suspended and not recorder.coasts()):
+        if recorder is None or (recorder.suspended and recorder.counting is None and not recorder.coasts()):
             return engine(outputs, *args, **kwargs)
         return run_backward(recorder, engine, outputs, args, kwargs)
 
@@ -44,11 +44,17 @@ def _wrap_engine(run_backward: Callable[..., Any]) -> None:
 
     def unwatched(*args: Any, **kwargs: Any) -> Any:
         """The seed that backward makes for itself is no op of the learner's."""
+        if counting():
+            return make_grads(*args, **kwargs)
         modes = watching()
-        if modes is None:
+        if modes is not None:
+            with modes.quiet():
+                return make_grads(*args, **kwargs)
+        followed = following()
+        if followed is None:
             return make_grads(*args, **kwargs)
-        with modes.quiet():
-            return make_grads(*args, **kwargs)
+        followed.hush()
+        return make_grads(*args, **kwargs)
 
     torch.autograd._make_grads = unwatched
     vars(torch.autograd)["_engine_run_backward"] = watched
@@ -95,6 +101,8 @@ def _wrap_modules() -> None:
     def call(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
         recorder = active()
         if recorder is None or recorder.suspended:
+            if module._compiled_call_impl is None:  # as `plain` does, and so in no more calls than without us
+                return module._call_impl(*args, **kwargs)
             return plain(module, *args, **kwargs)
         outer = recorder.modules
         recorder.modules = recorder.enter(module, outer)

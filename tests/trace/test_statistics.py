@@ -322,7 +322,7 @@ def test_numbers_of_any_amount_are_kept_until_they_are_taken() -> None:
     for _ in range(2):  # the second time, the memory is used again
         for place, tensor in enumerate(many):
             summariser.add((VALUE, None, place), tensor)
-        taken = summariser.take()
+        taken = list(summariser.take())
         assert [key[2] for key, _ in taken] == list(range(len(many)))
         for (_, summary), tensor in zip(taken[-len(tensors) :] + taken[: len(tensors)], tensors * 2, strict=True):
             check(summary, tensor)

@@ -12,7 +12,7 @@ import pytest
 
 from backend.sandbox.sender import Sender
 from backend.sandbox.stopping import Stopper, line_of
-from backend.trace import steps, telling
+from backend.trace import counting, following, steps, telling
 from backend.trace.entry import Entry
 from backend.wire.messages import DoneMessage, GraphMessage, ScalarsMessage, StepMessage
 from backend.wire.unpack import Unpacker
@@ -28,9 +28,26 @@ for i in range({turns}):
     w.grad.zero_()
     print(i)
 """
+OPTIMIZED = """
+model = nn.Linear(2, 1)
+opt = torch.optim.SGD(model.parameters(), lr=0.01)
+for i in range({turns}):
+    opt.zero_grad()
+    loss = model(torch.ones(2)).square().sum()
+    loss.backward()
+    opt.step()
+"""
+"""Its steps are followed, and others are only counted."""
+
 MESSAGE_BYTES = 1 << 20
-TELLING = {telling.__file__, steps.Steps._complete.__code__, steps.Steps.next_step.__code__}
-"""Where steps are completed and told: a file, and pieces of code."""
+TELLING = {
+    telling.__file__,
+    counting.__file__,
+    following.__file__,
+    steps.Steps._complete.__code__,
+    steps.Steps.next_step.__code__,
+}
+"""Where steps are completed and told: files, and pieces of code."""
 
 
 class Job(Sender):
@@ -51,9 +68,9 @@ class Job(Sender):
         """What the signal does."""
         self.stopper._on_signal(signal.SIGTERM, frame)
 
-    def run(self, entry: Entry, trace: str, turns: int) -> list[object]:
+    def run(self, entry: Entry, trace: str, turns: int, loop: str = LOOP) -> list[object]:
         """What the run tells, checked as the server does: what comes twice is refused."""
-        run_here(entry, self, LOOP.format(turns=turns), self, trace=trace)
+        run_here(entry, self, loop.format(turns=turns), self, trace=trace)
         unpacker = Unpacker(message_bytes=MESSAGE_BYTES)
         return [unpacker.read(frame) for frame in self.frames]
 
@@ -82,7 +99,7 @@ def test_a_stop_during_any_message_loses_and_repeats_nothing(entry: Entry, trace
     assert stops >= 12
 
 
-def at_line(number: int, entry: Entry) -> tuple[list[object], list[tuple[str, int]]]:
+def at_line(number: int, entry: Entry, loop: str) -> tuple[list[object], list[tuple[str, int]]]:
     """A run that is stopped at that line of those that tell steps, counted as they are run, and all those lines."""
     job, lines = Job(), []
 
@@ -101,19 +118,25 @@ def at_line(number: int, entry: Entry) -> tuple[list[object], list[tuple[str, in
     traced = sys.gettrace()
     sys.settrace(call)
     try:
-        return job.run(entry, "sampled", turns=78), lines
+        return job.run(entry, "sampled", turns=78, loop=loop), lines
     finally:
         sys.settrace(traced)
 
 
-def test_a_stop_at_any_line_that_tells_steps_loses_and_repeats_nothing(entry: Entry) -> None:
-    _, lines = at_line(0, entry)
+@pytest.mark.parametrize("loop", [LOOP, OPTIMIZED], ids=["by hand", "with an optimizer"])
+def test_a_stop_at_any_line_that_tells_steps_loses_and_repeats_nothing(
+    entry: Entry, loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "WAIT_SECONDS", 60.0)  # or lines would be others each time
+    if loop is OPTIMIZED:
+        monkeypatch.setattr(steps, "is_sampled", lambda index: index < 8 or index % 11 in (3, 4))
+    _, lines = at_line(0, entry, loop)
     times = defaultdict(list)
     for number, place in enumerate(lines, start=1):
         times[place].append(number)
     assert len(times) > 60
     for place, numbers in times.items():
-        told, _ = at_line(numbers[len(numbers) * 19 // 20], entry)
+        told, _ = at_line(numbers[len(numbers) * 19 // 20], entry, loop)
         done = told[-1]
         assert isinstance(done, DoneMessage)
         assert done.status == "cancelled", place
