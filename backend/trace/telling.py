@@ -64,6 +64,8 @@ class Telling:
         self._clock = clock
         self.seconds = 0.0
         """What the telling has taken, which is none of the snippet's time."""
+        self._timing = False
+        """Something is being told."""
         self.ending = False
         """The snippet is over: every step is told as far as it has come."""
         self.bindings: Bindings | None = None
@@ -97,17 +99,29 @@ class Telling:
         if step is self._told:
             self._send_unsent()
             return
-        started = self._clock()
-        with _uncollected():
-            messages = self._builder.messages(step, summaries, last=self.ending)
-        self._told, self._unsent = step, deque(messages)
-        self._send_unsent()
-        self._fresh = len(messages) > 1
-        sent = messages[-1]
-        if isinstance(sent, StepMessage) and not self._outbox.cut:
-            node_of = partial(self._builder.node_of, step, summaries)
-            self._lookout.look(Told(step, summaries, node_of), new=self._fresh, loss=sent.loss)
-        self.seconds += self._clock() - started
+        with self._timed():
+            with _uncollected():
+                messages = self._builder.messages(step, summaries, last=self.ending)
+            self._told, self._unsent = step, deque(messages)
+            self._send_unsent()
+            self._fresh = len(messages) > 1
+            sent = messages[-1]
+            if isinstance(sent, StepMessage) and not self._outbox.cut:
+                node_of = partial(self._builder.node_of, step, summaries)
+                self._lookout.look(Told(step, summaries, node_of), new=self._fresh, loss=sent.loss)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """What runs inside is telling. Once: what is told may have others to be told before it."""
+        if self._timing:
+            yield
+            return
+        self._timing, started = True, self._clock()
+        try:
+            yield
+        finally:
+            self.seconds += self._clock() - started
+            self._timing = False
 
     def _send_unsent(self) -> None:
         """Send what is left to be sent of the step that is told; nothing after what was too large."""
@@ -158,12 +172,10 @@ class Telling:
 
     def flush(self) -> None:
         """Send what waits, and how far the run has got."""
-        started = self._clock()
-        with self._recorder.whole:
+        with self._timed(), self._recorder.whole:
             self._outbox.before = None
             self._send_waiting()
             self._tell_progress()
-        self.seconds += self._clock() - started
 
     def _tell_again(self, step: Step, summaries: Summaries) -> None:
         """A step that is like one that was told."""
@@ -182,17 +194,16 @@ class Telling:
                 self._tell_numbers(self._untold, turns)
 
     def _tell_numbers(self, step: Step, turns: Turns) -> None:
-        started = self._clock()
-        with self._recorder.paused():
-            turn = turns.end(closed=step.closed, loss=step.number)
-        self._untold, self._counted = None, step
-        tell = partial(self._send_numbers, step.index, step.number, turn, traced=step.told)
-        if step.like is None:
+        with self._timed():
+            with self._recorder.paused():
+                turn = turns.end(closed=step.closed, loss=step.number)
+            self._untold, self._counted = None, step
+            tell = partial(self._send_numbers, step.index, step.number, turn, traced=step.told)
+            if step.like is not None:
+                self.later(tell)
+                return
             tell()
             self._tell_progress()
-        self.seconds += self._clock() - started
-        if step.like is not None:
-            self.later(tell)
 
     def _tell_progress(self) -> None:
         """How far the run has got, and what its names hold, if it is time to say so."""

@@ -127,7 +127,8 @@ def at_line(number: int, entry: Entry, loop: str) -> tuple[list[object], list[tu
 def test_a_stop_at_any_line_that_tells_steps_loses_and_repeats_nothing(
     entry: Entry, loop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telling, "WAIT_SECONDS", 60.0)  # or lines would be others each time
+    for module in (telling, counting):
+        monkeypatch.setattr(module, "WAIT_SECONDS", 60.0)  # or lines would be others each time
     if loop is OPTIMIZED:
         monkeypatch.setattr(steps, "is_sampled", lambda index: index < 8 or index % 11 in (3, 4))
     _, lines = at_line(0, entry, loop)
