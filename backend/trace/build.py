@@ -69,19 +69,19 @@ class Builder:
         self._followed: tuple[Step, Recurring] | None = None
         """A step that others are like, and its description."""
 
-    def knows(self, step: Step) -> bool:
-        """Whether the step, which was followed, is in all like one that was described."""
-        like = step.like
-        return (
-            like is not None and self._followed is not None and self._followed[0] is like and step.events == like.events
-        )
+    def known(self, step: Step) -> Recurring | None:
+        """The description of a step that was followed, if it is in all like one that was described."""
+        like, followed = step.like, self._followed
+        if like is None or followed is None or followed[0] is not like or step.events != like.events:
+            return None
+        return followed[1]
 
     def messages(self, step: Step, summaries: Summaries, *, last: bool = False) -> Messages:
         """The step's graph, if its structure is new, and the step. The `last` step is never brief."""
-        like = step.like
-        if self._followed is not None and self.knows(step):
+        known = self.known(step)
+        if known is not None:
             self._last = (step, summaries)
-            return [self._again(self._followed[1], step, summaries, last=last)]
+            return [self._again(known, step, summaries, last=last)]
         self.names.resolve(step)
         self._subscripts.tell(step)
         self._last = (step, summaries)
@@ -92,7 +92,7 @@ class Builder:
             key = key_of(step, summaries, self.calls)
             known = self._recurring.get(key)
             if known is not None:
-                self._followed = None if like is None else (like, known)
+                self._followed = None if step.like is None else (step.like, known)
                 return [self._again(known, step, summaries, last=last)]
         messages, known = self._described(step, summaries)
         if key is not None:

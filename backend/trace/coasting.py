@@ -65,8 +65,6 @@ class Coasting:
         self._empties = False
         """The last iteration that was seen began with a `zero_grad`."""
         self.off = False
-        self._calm = 0
-        """The first iteration of this run of the loop in which something may have to be told."""
         self.torn = False
         """This iteration was not as expected, and its beginning was not seen: nothing in it is told in full."""
         self.lost: BaseException | None = None
@@ -92,12 +90,6 @@ class Coasting:
         if last is None or now.loop != last.loop:
             return
         self.torn = False
-        regular = now.iteration == last.iteration + 1 and now.run == last.run and self._backwards <= self._most
-        if regular and now.iteration < self._calm:
-            self._alike += 1
-            self._nodes = _nodes()
-            self._count(frame, now)
-            return
         if self._follows(now) and self._backwards <= self._most:
             self._alike += 1
             self._apart += not self.off
@@ -107,11 +99,7 @@ class Coasting:
         step = recorder.step
         if self._alike >= ALIKE and not self._is_wanted(now):
             self._sleep(frame)
-            if self.off:
-                untold = recorder.untold_for(step.index + step.closed)
-                # less one: the step before one that is told may have to be recorded
-                self._calm = now.iteration + untold // self._most - 1
-                self._count(frame, now)
+            self._count(frame, now)
         elif self._is_followed(now.loop, step.index + step.closed):
             self._follow(now.loop, frame)
         else:
@@ -127,9 +115,6 @@ class Coasting:
         if last is None or last.loop != loop:
             return
         self._began = recorder.count
-        if last.iteration + 1 < self._calm:
-            self._nodes = _nodes()
-            return
         step = recorder.step
         self.repertoire.rest(loop)
         if self.following is not None:
@@ -281,7 +266,6 @@ class Coasting:
         """Put the modes back on, if they are off."""
         if self._recorder.counting is not None:
             self._recorder.counting.stop()
-        self._calm = 0
         if not self.off:
             return
         recorder = self._recorder
@@ -327,9 +311,12 @@ class Coasting:
 
     def _count(self, frame: FrameType, now: Pass) -> None:
         """From this iteration on only count them, as far as it is certain what comes."""
-        recorder, many = self._recorder, self._calm - now.iteration
-        turns = recorder.turns
-        if many > 1 and self._most == 1 and turns is not None and turns.counts(frame) and recorder.is_bare():
+        recorder, turns = self._recorder, self._recorder.turns
+        if self._most != 1 or not self.off or turns is None or not turns.counts(frame) or not recorder.is_bare():
+            return
+        # less one: the step before one that is told may have to be recorded
+        many = recorder.untold_for(recorder.step.index + recorder.step.closed) - 1
+        if many > 1:
             recorder.counting = Counting(recorder, self, turns, frame, now, many)
 
     def _follows(self, now: Pass) -> bool:

@@ -15,15 +15,12 @@ from typing import TYPE_CHECKING, Final
 import torch
 
 from backend.trace.iterations import Pass
+from backend.trace.telling import MOST_WAITING, WAIT_SECONDS
 
 if TYPE_CHECKING:
     from backend.trace.coasting import Coasting
     from backend.trace.recorder import Recorder
     from backend.trace.turns import Turn, Turns
-
-MOST: Final = 32
-WAIT_SECONDS: Final = 0.005
-"""So many iterations are told together, or as many as there are in that time."""
 
 _transforms: Final = torch._C._functorch.peek_interpreter_stack
 
@@ -85,7 +82,7 @@ class Counting:
         self._noted.append(noted)
         if len(self._noted) == 1:
             self._recorder.awaits(self._give)
-        elif len(self._noted) >= MOST or perf_counter() > self._due:
+        elif len(self._noted) >= MOST_WAITING or perf_counter() > self._due:
             self._recorder.woken()
         self._coasting.rests()
         return True

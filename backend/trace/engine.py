@@ -45,8 +45,7 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
     counting = recorder.counting
     if counting is not None and counting.takes():
         result = engine(outputs, *args, **kwargs)
-        with recorder.paused():  # the snippet may have modes of its own
-            counting.passed(_number(outputs[0]))
+        counting.passed(_loss(recorder, outputs))
         return result
     recorder.finish_op()
     coasting = recorder.coasting
@@ -63,8 +62,7 @@ def run_backward(recorder: Recorder, engine: Callable[..., Any], outputs: Sequen
                 followed.backward(outputs, args, kwargs)
             try:
                 result = engine(outputs, *args, **kwargs)
-                with recorder.paused():  # the snippet may have modes of its own
-                    loss = _number(outputs[0])
+                loss = _loss(recorder, outputs)
             finally:
                 if followed is not None:
                     followed.left()
@@ -135,6 +133,12 @@ def _number(root: Any) -> float | None:
     """The loss, if backward began at one number."""
     plain = isinstance(root, torch.Tensor) and root.numel() == 1 and not root.is_meta and not root.is_complex()
     return float(root.item()) if plain else None  # float(root) would warn, in the learner's output
+
+
+def _loss(recorder: Recorder, outputs: Sequence[Any]) -> float | None:
+    """The same while our modes are off: the snippet may have modes of its own."""
+    with recorder.paused():
+        return _number(outputs[0])
 
 
 def _own_code(hooks: Any) -> Site | None:

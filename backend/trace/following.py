@@ -14,11 +14,11 @@ from types import FrameType, MethodType
 from typing import Any, Final, NamedTuple
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from backend.trace.iterations import Path
 from backend.trace.layouts import Layouts
 from backend.trace.ledger import tensors_in
+from backend.trace.modes import OpMode
 from backend.trace.optimizers import hyperparameters
 from backend.trace.pattern import ARRIVES, BACKWARD, EMPTIES, LEAVES, UPDATES, Deed, Pattern
 from backend.trace.recorder import Recorder
@@ -27,7 +27,7 @@ from backend.trace.rehearsing import with_gradient
 from backend.trace.source import FILENAME, learner_frame, learner_site
 from backend.trace.summary import Key
 from backend.trace.tally import Tally, Unlike
-from backend.trace.watching import put_on, take_off
+from backend.trace.watching import Aside, put_on, take_off
 
 _Tensor = torch.Tensor
 _nodes: Final = torch._C._autograd._get_sequence_nr
@@ -58,17 +58,11 @@ def _is_quiet(frame: FrameType | None) -> bool:
     return False
 
 
-class Following(TorchDispatchMode):
+class Following(OpMode):
     """Of one loop. It is on while an iteration is followed, but where torch or the tracer does something of its own."""
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """False: dynamo never runs here."""
-        return False
-
     def __init__(self, recorder: Recorder, pattern: Pattern, layouts: Layouts) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch annotates no argument of it
-        self.recorder = recorder
+        super().__init__(recorder)
         self.pattern = pattern
         self._deeds = [*pattern.deeds, _END]
         self._kinds: list[type | None] = [None] * len(pattern.nodes)
@@ -142,11 +136,8 @@ class Following(TorchDispatchMode):
         step.ops, step.engine, step.loss = like.ops, like.engine, like.loss
         step.events, step.updates, step.optimizers = pattern.events.copy(), like.updates.copy(), self._optimizers
         step.backward_site, step.unseen, step.rested = like.backward_site, False, True
-        for (
-            value,
-            requires_grad,
-            is_leaf,
-        ) in self._given:  # a step that was recorded since may have found them otherwise
+        for value, requires_grad, is_leaf in self._given:
+            # a step that was recorded since may have found them otherwise
             value.requires_grad, value.is_leaf = requires_grad, is_leaf
 
     def _try(self, what: Callable[..., Any], *given: Any) -> None:
@@ -157,7 +148,7 @@ class Following(TorchDispatchMode):
 
     def aside(self) -> Aside:
         """`with` it: what runs inside is no op of the step."""
-        return Aside(self, self.recorder)
+        return Aside(self.recorder, self.hush, self._resume)
 
     # what happens in it
 
@@ -256,9 +247,13 @@ class Following(TorchDispatchMode):
 
     # backward
 
-    def hush(self) -> None:
-        """Backward has been called, and makes what it begins with: from here on nothing is heard until it has run."""
-        take_off(self)
+    def hush(self) -> bool:
+        """Hear nothing: for backward from where it makes what it begins with. False where nothing was heard before."""
+        return take_off(self)
+
+    def _resume(self) -> None:
+        if self.on:
+            put_on(self)
 
     def backward(self, outputs: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         """The engine is about to run. Hooks of ours are there, if all is as it was to be."""
@@ -270,8 +265,7 @@ class Following(TorchDispatchMode):
     def left(self) -> None:
         """The engine has run."""
         self._over = True
-        if self.on:
-            put_on(self)
+        self._resume()
 
     def _enter(self, deed: Deed, outputs: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         self._compare()
@@ -281,9 +275,11 @@ class Following(TorchDispatchMode):
         if args[1:] != deed.rest or kwargs != deed.keywords:
             raise Unlike
         made = _nodes() - self._first_node
-        if made != self._made:  # else there are as many nodes again, by the same ops with the same tensors
-            self._graph(root.grad_fn)
-            self._made = made
+        found: list[Any] = []
+        if (
+            made != self._made or self._hooks
+        ):  # else there are as many nodes again, by the same ops with the same tensors
+            found, self._made = self._graph(root.grad_fn), made
         if any(leaf.grad is not None or leaf._post_accumulate_grad_hooks for leaf in self._leaves):
             raise Unlike
         self._tally.begin(self._tensors)
@@ -296,10 +292,8 @@ class Following(TorchDispatchMode):
             caught[key] = []
             tensor._backward_hooks = {0: caught[key].append}
             tensor.grad_fn._register_hook_dict(tensor)
-        if self._hooks:
-            found = self._graph(root.grad_fn)
-            for place, hook in self._hooks:
-                found[place].register_hook(hook)
+        for place, hook in self._hooks:
+            found[place].register_hook(hook)
         self._caught, self._over = caught, False
 
     def nodes_of(self, tensors: list[_Tensor | None]) -> list[Any]:
@@ -390,22 +384,3 @@ class Followed(NamedTuple):
         step.updates = {leaf: update.again() for leaf, update in step.updates.items()}
         numbers, step.numbers, step.like, step.rested = step.numbers or [], None, None, False
         recorder.summariser.again([one for one in numbers if one[0][0] not in (AFTER, STATE)])
-
-
-class Aside:
-    """A class, because it is entered four times in a step, and a generator takes twice the time."""
-
-    __slots__ = ("_mode", "_off", "_recorder")
-
-    def __init__(self, mode: Following, recorder: Recorder) -> None:
-        self._mode, self._recorder = mode, recorder
-        self._off = False
-
-    def __enter__(self) -> None:
-        self._recorder.suspended += 1
-        self._off = take_off(self._mode)
-
-    def __exit__(self, *error: object) -> None:
-        if self._off and self._mode.on:
-            put_on(self._mode)
-        self._recorder.suspended -= 1

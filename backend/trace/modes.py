@@ -47,8 +47,8 @@ def info_of(func: Any) -> OpInfo:
     return _INFOS.get(id(func)) or _INFOS.setdefault(id(func), OpInfo(func))
 
 
-class ForwardMode(TorchDispatchMode):
-    """Hands every aten op to the recorder."""
+class OpMode(TorchDispatchMode):
+    """A mode of ours that hears ops, for a recorder."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -58,6 +58,10 @@ class ForwardMode(TorchDispatchMode):
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch annotates no argument of it
         self.recorder = recorder
+
+
+class ForwardMode(OpMode):
+    """Hands every aten op to the recorder."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run `func`, and record it."""

@@ -7,11 +7,10 @@ from types import CodeType
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from backend.trace.layouts import PLAIN
 from backend.trace.ledger import tensors_in
-from backend.trace.modes import info_of
+from backend.trace.modes import OpMode, info_of
 from backend.trace.pattern import BACKWARD, EMPTIES, MOST_BYTES, UPDATES, Deed
 from backend.trace.recorder import Recorder
 from backend.trace.records import Op, Site, Step, Value
@@ -20,17 +19,11 @@ from backend.trace.source import learner_site
 _Tensor = torch.Tensor
 
 
-class Rehearsal(TorchDispatchMode):
+class Rehearsal(OpMode):
     """Lies over the mode of the recorder for one iteration."""
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """False: dynamo never runs here."""
-        return False
-
     def __init__(self, recorder: Recorder) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch annotates no argument of it
-        self._recorder = recorder
+        super().__init__(recorder)
         self.path = recorder.loops
         self.began = recorder.count
         """How many ops there had been before."""
@@ -57,7 +50,7 @@ class Rehearsal(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run `func`, and note it."""
         out = func(*args, **(kwargs or {}))
-        if not self._recorder.suspended and not self.failed:
+        if not self.recorder.suspended and not self.failed:
             self._note(func, args, kwargs or {}, out)
         return out
 
@@ -70,7 +63,7 @@ class Rehearsal(TorchDispatchMode):
         if self.step is not None or len(outputs) != 1 or not isinstance(outputs[0], _Tensor):
             self.failed = True
             return
-        self.step, self.before = self._recorder.step, len(self.tensors)
+        self.step, self.before = self.recorder.step, len(self.tensors)
         number = self._numbers.get(id(outputs[0]), -1)
         plain = args[1:]  # whether the graph is kept, is one itself, and where it ends
         self.failed |= number < 0 or any(type(one) is not bool and one != () for one in plain)
@@ -79,7 +72,7 @@ class Rehearsal(TorchDispatchMode):
 
     def emptied(self, held: Sequence[_Tensor], site: Site | None) -> None:
         """A `zero_grad` has taken the gradients of those."""
-        if self.step is not None or not self._recorder.step.closed:  # else it is the step's before
+        if self.step is not None or not self.recorder.step.closed:  # else it is the step's before
             self.deeds.append(Deed(EMPTIES, None, *_place(site), held=list(held)))
 
     def updated(self, optimizer: Any, site: Site | None, *, alone: bool) -> None:
@@ -98,7 +91,7 @@ class Rehearsal(TorchDispatchMode):
         return self._numbers.get(id(owner.ref()))
 
     def _note(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
-        info, call, op = info_of(func), self._recorder.call, self._recorder.last_op()
+        info, call, op = info_of(func), self.recorder.call, self.recorder.last_op()
         code, place = _place(learner_site(2) if call is None else call.site)
         deed = Deed(func, info.run, code, place, len(args), [], [], [], kwargs)
         for place, arg in enumerate(args):

@@ -200,11 +200,15 @@ class Steps(Ledger):
             return True
         if self.coasting is not None and self.coasting.torn:
             return False
-        return is_sampled(index) or (self.turns is not None and self.turns.is_last(self.loops, iterations))
+        return is_sampled(index) or self._is_last(iterations)
+
+    def _is_last(self, iterations: int = 0) -> bool:
+        """Whether this iteration, or the one so many later, is known to be the last of the loops around the steps."""
+        return self.turns is not None and self.turns.is_last(self.loops, iterations)
 
     def samples(self, index: int) -> bool:
         """Whether the step of that number is told for its number alone: it is not that of a last iteration."""
-        return is_sampled(index) and not (self.turns is not None and self.turns.is_last(self.loops))
+        return is_sampled(index) and not self._is_last()
 
     def tells_some(self, first: int, count: int, *, iterations: int = 0) -> bool:
         """Whether any of so many steps from `first` on is: see `tells`."""
@@ -215,7 +219,7 @@ class Steps(Ledger):
             end = first + max(count, LOOK)
             self._unsampled = first, next((index for index in range(first + count, end) if is_sampled(index)), end)
             return False
-        return self.turns is not None and self.turns.is_last(self.loops, iterations)
+        return self._is_last(iterations)
 
     def untold_for(self, first: int) -> int:
         """How many steps from that number on, and iterations of the innermost loop, are certain not to be told."""

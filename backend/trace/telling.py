@@ -41,8 +41,7 @@ class Outbox:
     def send(self, message: Any) -> None:
         """Pack a message and hand it on; one that is too large is replaced by a word about it."""
         if self.before is not None:
-            before, self.before = self.before, None
-            before()
+            self.before()
         frame = msgspec.msgpack.encode(message)
         if len(frame) > self._message_bytes:
             text = f"a {type(message).__name__} of {len(frame)} bytes is over the limit of {self._message_bytes}"
@@ -93,7 +92,7 @@ class Telling:
                 self._builder.names.resolve(step)
             return
         self.end_turn()
-        if step.like is not None and self._builder.knows(step) and not self.ending:
+        if not self.ending and self._builder.known(step) is not None:
             self.later(partial(self._tell_again, step, summaries))
             return
         if step is self._told:
@@ -106,9 +105,14 @@ class Telling:
             self._send_unsent()
             self._fresh = len(messages) > 1
             sent = messages[-1]
-            if isinstance(sent, StepMessage) and not self._outbox.cut:
-                node_of = partial(self._builder.node_of, step, summaries)
-                self._lookout.look(Told(step, summaries, node_of), new=self._fresh, loss=sent.loss)
+            if isinstance(sent, StepMessage):
+                self._look(step, summaries, new=self._fresh)
+
+    def _look(self, step: Step, summaries: Summaries, *, new: bool) -> None:
+        """Whether there is anything to say of a step that was sent."""
+        if not self._outbox.cut:
+            node_of = partial(self._builder.node_of, step, summaries)
+            self._lookout.look(Told(step, summaries, node_of), new=new, loss=step.number)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -173,7 +177,6 @@ class Telling:
     def flush(self) -> None:
         """Send what waits, and how far the run has got."""
         with self._timed(), self._recorder.whole:
-            self._outbox.before = None
             self._send_waiting()
             self._tell_progress()
 
@@ -182,9 +185,7 @@ class Telling:
         (message,) = self._builder.messages(step, summaries)
         self._outbox.cut = False
         self._outbox.send(message)
-        if not self._outbox.cut:
-            node_of = partial(self._builder.node_of, step, summaries)
-            self._lookout.look(Told(step, summaries, node_of), new=False, loss=step.number)
+        self._look(step, summaries, new=False)
 
     def end_turn(self) -> None:
         """Send the numbers of the step whose turn is over, if there is one, and how far the run has got."""

@@ -54,7 +54,7 @@ class Turn(NamedTuple):
     loops: dict[str, int | float | str]
     values: dict[str, Number]
     printed: dict[str, float]
-    """What was printed in it, where that is not among the values yet."""
+    """What was printed in it."""
 
 
 class Turns:
@@ -94,17 +94,17 @@ class Turns:
         innermost = learner_frame(sys._getframe(1)) if look else None
         if look and (innermost is None or innermost is not self._frame or innermost.f_lasti != self.place):
             self._look(innermost)
-        self._told, self._values = {}, None
-        counted: list[tuple[int, Any]] = []
-        for frame, line, name in self._variables:
-            value = _lookup(frame, name)
-            if type(value) in _COUNTING or (type(value) is str and len(value) <= TEXT_LIMIT):
-                counted.append((line, value))
-                if name[:1] != "_":
-                    self._told[name] = value
+        self._values = None
+        found = self._at_loops()
+        self._told = {name: value for _, name, value in found if name[:1] != "_"}
         if self._counted.asks:
             self._counted.count(self._places)
-        self._counted.turn(self._where, counted)
+        self._counted.turn(self._where, [(line, value) for line, _, value in found])
+
+    def _at_loops(self) -> list[tuple[int, str, int | float | str]]:
+        """The line of each loop around, its variable, and what that holds, if it can be told."""
+        held = [(line, name, _lookup(frame, name)) for frame, line, name in self._variables]
+        return [one for one in held if type(one[2]) in _COUNTING or (type(one[2]) is str and len(one[2]) <= TEXT_LIMIT)]
 
     def _look(self, innermost: FrameType | None) -> None:
         """Find the loops around a place of the snippet. The frames that wait for that one stand where they stood."""
@@ -133,11 +133,7 @@ class Turns:
 
     def glance(self) -> Turn:
         """What there is to tell of a turn that counts, at its end."""
-        told: dict[str, int | float | str] = {}
-        for frame, _, name in self._variables:
-            value = _lookup(frame, name)
-            if name[:1] != "_" and (type(value) in _COUNTING or (type(value) is str and len(value) <= TEXT_LIMIT)):
-                told[name] = value
+        told = {name: value for _, name, value in self._at_loops() if name[:1] != "_"}
         assert self._frame is not None
         values = self._numbers(self._frame.f_locals, self._around[-1].assigned, told)
         printed, self._printed = self._printed, {}
@@ -202,12 +198,13 @@ class Turns:
         if self._values is None:
             self._said, self._printed = self._printed, {}
         if self._frame is None or not closed:
-            turn = Turn(self._told, self._numbers(self._namespace, list(self._namespace)), {})
+            values = self._numbers(self._namespace, list(self._namespace), self._told)
         elif self._values is None:
-            turn = Turn(self._told, self._numbers(self._frame.f_locals, self._around[-1].assigned), {})
+            values = self._numbers(self._frame.f_locals, self._around[-1].assigned, self._told)
         else:
-            turn = Turn(self._told, self._values, {})
-        if self._said:
+            values = self._values
+        turn = Turn(self._told, values, self._said)
+        if turn.printed:
             turn.values.update(self._only_printed(turn, loss))
         self._told, self._values = {}, None
         return turn
@@ -216,7 +213,7 @@ class Turns:
         """What was printed in the turn and nothing else tells. `loss:.4f` is the loss all the same."""
         taken = {name.casefold() for name in (*turn.loops, *turn.values)}
         room = NAMES_LIMIT - len(turn.values)
-        for label, number in list(self._said.items())[: max(0, room)]:
+        for label, number in list(turn.printed.items())[: max(0, room)]:
             is_loss = "loss" in label.casefold() and loss is not None and math.isclose(number, loss, rel_tol=1e-3)
             if label.casefold() not in taken and not is_loss:
                 yield label, number
@@ -227,15 +224,12 @@ class Turns:
 
     def ahead(self, frame: FrameType) -> None:
         """The turn ends in `frame`: what that computes and prints next is another turn's."""
-        self._values = self._numbers(frame.f_locals, self._around[-1].assigned)
+        self._values = self._numbers(frame.f_locals, self._around[-1].assigned, self._told)
         self._said, self._printed = self._printed, {}
         self.over()
 
-    def _numbers(
-        self, names: Mapping[str, Any], wanted: Iterable[str], told: Mapping[str, Any] | None = None
-    ) -> dict[str, Number]:
+    def _numbers(self, names: Mapping[str, Any], wanted: Iterable[str], told: Mapping[str, Any]) -> dict[str, Number]:
         """Of the wanted names those that are numbers, and no loop variables: those are `told`."""
-        told = self._told if told is None else told
         found: dict[str, Number] = {}
         for name in wanted:
             number = None if name.startswith("_") else _number(names.get(name))

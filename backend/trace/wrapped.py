@@ -36,7 +36,7 @@ def _wrap_engine(run_backward: Callable[..., Any]) -> None:
 
     def watched(outputs: Any, *args: Any, **kwargs: Any) -> Any:
         recorder = active()
-        if recorder is None or (recorder.suspended and recorder.counting is None and not recorder.coasts()):
+        if recorder is None or (recorder.suspended and not recorder.coasts()):
             return engine(outputs, *args, **kwargs)
         return run_backward(recorder, engine, outputs, args, kwargs)
 
